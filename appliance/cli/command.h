@@ -1,0 +1,38 @@
+// One file per group of commands registers itself in the App tree here; main.cc runs what was chosen.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "appliance/base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace skerry::cli {
+
+// What every command shares.
+struct Context {
+  std::string data_directory;     // --data, else $SKERRY_DATA, else /var/lib/skerry
+  std::string program_directory;  // where the sibling programs lie
+  // Set by the chosen subcommand's callback; main runs it after parsing. Its error is printed as
+  // "skerry: MESSAGE" and gives the exit status (ExitStatus).
+  std::function<Result<void>()> run;
+};
+
+// Adds `--data DIR` to a command that works on an appliance.
+void AddDataOption(CLI::App& command, Context& context);
+
+void AddKeysCommands(CLI::App& app, Context& context);    // keys generate
+void AddTrustCommands(CLI::App& app, Context& context);   // trust init|accept|show
+void AddBundleCommands(CLI::App& app, Context& context);  // bundle create|verify|inspect
+void AddImportCommand(CLI::App& app, Context& context);   // import
+void AddServeCommand(CLI::App& app, Context& context);    // serve
+void AddModelsCommands(CLI::App& app, Context& context);  // models ls|ps|load|unload
+void AddTokensCommands(CLI::App& app, Context& context);  // tokens create|ls|revoke
+void AddAskCommand(CLI::App& app, Context& context);      // ask
+void AddStatusCommand(CLI::App& app, Context& context);   // status
+void AddAuditCommands(CLI::App& app, Context& context);   // audit verify|ls
+
+}  // namespace skerry::cli
