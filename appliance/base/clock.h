@@ -1,5 +1,5 @@
-// Time as an injected interface: the wall clock (which an air-gapped machine may have wrong) and the
-// monotonic clock (for time-outs).
+// Time as an injected interface: the wall clock (which an air-gapped machine may have wrong) and
+// the monotonic clock (for time-outs).
 #pragma once
 
 #include <cstdint>

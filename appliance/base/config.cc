@@ -39,10 +39,10 @@ Result<Json> ParseToml(std::string_view text, std::string_view name) {
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const auto& error = parsed.error();
-    return Error(ErrorCode::kInvalidArgument,
-                 std::string(name) + ":" + std::to_string(error.source().begin.line) + ":" +
-                     std::to_string(error.source().begin.column) + ": " +
-                     std::string(error.description()));
+    return Error(ErrorCode::kInvalidArgument, std::string(name) + ":" +
+                                                  std::to_string(error.source().begin.line) + ":" +
+                                                  std::to_string(error.source().begin.column) +
+                                                  ": " + std::string(error.description()));
   }
   return ToJson(parsed.table()).WithContext(name);
 }

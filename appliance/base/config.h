@@ -1,5 +1,5 @@
-// Configuration files (TOML 1.0) as JSON documents, so that one set of typed, strict accessors serves
-// both. Dates are refused.
+// Configuration files (TOML 1.0) as JSON documents, so that one set of typed, strict accessors
+// serves both. Dates are refused.
 #pragma once
 
 #include <string>

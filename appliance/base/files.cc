@@ -210,8 +210,8 @@ Result<std::string> ReadAll(const File& file, size_t max_bytes) {
       return Error(ErrorCode::kExhausted, "longer than " + std::to_string(max_bytes) + " bytes");
     }
     content.resize(old_size + kStep);
-    const size_t got = TRY(file.ReadAt(
-        old_size, {reinterpret_cast<uint8_t*>(content.data()) + old_size, kStep}));
+    const size_t got =
+        TRY(file.ReadAt(old_size, {reinterpret_cast<uint8_t*>(content.data()) + old_size, kStep}));
     content.resize(old_size + got);
     if (got < kStep) break;
   }

@@ -72,7 +72,8 @@ std::unique_ptr<FileSystem> OpenFiles(UniqueFd directory);
 std::unique_ptr<File> AdoptFile(UniqueFd fd, std::string name);
 
 // The whole file; kExhausted when it is longer than `max_bytes`.
-Result<std::string> ReadAll(FileSystem& files, const std::string& path, size_t max_bytes = 64 << 20);
+Result<std::string> ReadAll(FileSystem& files, const std::string& path,
+                            size_t max_bytes = 64 << 20);
 Result<std::string> ReadAll(const File& file, size_t max_bytes = 64 << 20);
 
 // Replaces `path` so that after a power cut there is the old or the new content, never a mixture:

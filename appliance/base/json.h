@@ -1,6 +1,6 @@
-// Strict JSON (RFC 8259): what crosses a trust boundary is parsed here. Duplicate keys, invalid UTF-8,
-// trailing bytes and documents beyond the limits are refused, because two parsers that disagree about
-// such input are how checks are bypassed.
+// Strict JSON (RFC 8259): what crosses a trust boundary is parsed here. Duplicate keys, invalid
+// UTF-8, trailing bytes and documents beyond the limits are refused, because two parsers that
+// disagree about such input are how checks are bypassed.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct JsonLimits {
   bool allow_floats = true;  // false: integers only, within +-(2^53 - 1)
 };
 
-// Parses the whole text. Error kCorrupt, naming the byte where it went wrong (never quoting content).
+// Parses the whole text. Error kCorrupt, naming the byte where it went wrong (never quoting
+// content).
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits = {});
 
 // Compact text, keys sorted, UTF-8 as it is. The inverse of ParseJson for documents of ours.

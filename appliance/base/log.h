@@ -1,5 +1,5 @@
-// Logging for programs. Libraries return errors; only mains and servers log. Never log a token, key or
-// prompt. On a journal the lines carry syslog priorities, elsewhere a time and a level.
+// Logging for programs. Libraries return errors; only mains and servers log. Never log a token, key
+// or prompt. On a journal the lines carry syslog priorities, elsewhere a time and a level.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 // Once per program, before other threads start. `program` stands in each line.
 void InitLogging(std::string_view program, LogLevel level = LogLevel::kInfo);
 
-// One line to standard error. Control characters in `message` are replaced, so that text of a stranger
-// cannot forge a line. Thread-safe.
+// One line to standard error. Control characters in `message` are replaced, so that text of a
+// stranger cannot forge a line. Thread-safe.
 void Log(LogLevel level, std::string_view message);
 
 inline void LogDebug(std::string_view message) { Log(LogLevel::kDebug, message); }

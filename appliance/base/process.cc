@@ -28,7 +28,8 @@ namespace {
 constexpr int kFirstListenFd = 3;  // SD_LISTEN_FDS_START
 constexpr char kPidPlaceholder[] = "LISTEN_PID=0000000000";
 
-// What the child needs, all allocated before fork: after it only async-signal-safe calls are allowed.
+// What the child needs, all allocated before fork: after it only async-signal-safe calls are
+// allowed.
 struct ChildPlan {
   std::vector<char*> argv;
   std::vector<char*> envp;

@@ -122,9 +122,9 @@ class [[nodiscard]] Result<void> {
 
 }  // namespace skerry
 
-// TRY(expr): the value of a Result, or returns its error from the enclosing function. Only as a whole
-// statement or a whole initialiser: inside an aggregate initialiser GCC 12.2 and Clang 14 leak the
-// members already built.
+// TRY(expr): the value of a Result, or returns its error from the enclosing function. Only as a
+// whole statement or a whole initialiser: inside an aggregate initialiser GCC 12.2 and Clang 14
+// leak the members already built.
 #define TRY(expr)                                                        \
   ({                                                                     \
     auto skerry_try_result = (expr);                                     \
@@ -135,17 +135,17 @@ class [[nodiscard]] Result<void> {
 #define SKERRY_CONCAT_INNER(a, b) a##b
 #define SKERRY_CONCAT(a, b) SKERRY_CONCAT_INNER(a, b)
 
-// CO_TRY(decl, expr): as `decl = TRY(expr)`, in a coroutine, where GCC 12.2 refuses `return` inside a
-// statement expression and fails on co_await in it.
-#define CO_TRY(decl, expr)                                    \
-  auto SKERRY_CONCAT(co_try_, __LINE__) = (expr);             \
-  if (!SKERRY_CONCAT(co_try_, __LINE__))                      \
+// CO_TRY(decl, expr): as `decl = TRY(expr)`, in a coroutine, where GCC 12.2 refuses `return` inside
+// a statement expression and fails on co_await in it.
+#define CO_TRY(decl, expr)                                         \
+  auto SKERRY_CONCAT(co_try_, __LINE__) = (expr);                  \
+  if (!SKERRY_CONCAT(co_try_, __LINE__))                           \
     co_return std::move(SKERRY_CONCAT(co_try_, __LINE__)).error(); \
   decl = std::move(SKERRY_CONCAT(co_try_, __LINE__)).value()
 
 // CO_TRY_VOID(expr): the same for Result<void>.
-#define CO_TRY_VOID(expr)                                                      \
-  do {                                                                         \
-    auto co_try_void = (expr);                                                 \
-    if (!co_try_void) co_return std::move(co_try_void).error();                \
+#define CO_TRY_VOID(expr)                                       \
+  do {                                                          \
+    auto co_try_void = (expr);                                  \
+    if (!co_try_void) co_return std::move(co_try_void).error(); \
   } while (false)

@@ -18,7 +18,7 @@ struct Sha256Digest {
 
   auto operator<=>(const Sha256Digest&) const = default;
 
-  std::string Hex() const;                                   // 64 lower-case digits
+  std::string Hex() const;                                    // 64 lower-case digits
   static Result<Sha256Digest> FromHex(std::string_view hex);  // exactly 64 lower-case digits
 };
 

@@ -46,8 +46,8 @@ Result<UniqueFd> ListenUnix(const std::string& path, unsigned mode) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return ErrnoError("cannot make a socket", errno);
   // Mode before bind, by fchmod on the socket: there is no moment with wider rights.
-  if (::fchmod(fd.get(), mode) != 0 ||
-      ::bind(fd.get(), Generic(address), sizeof address) != 0 || ::listen(fd.get(), 1024) != 0) {
+  if (::fchmod(fd.get(), mode) != 0 || ::bind(fd.get(), Generic(address), sizeof address) != 0 ||
+      ::listen(fd.get(), 1024) != 0) {
     return ErrnoError("cannot listen on '" + path + "'", errno);
   }
   return fd;

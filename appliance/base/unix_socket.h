@@ -34,13 +34,14 @@ struct PassedMessage {
 
 // One message (a whole one on seqpacket sockets) with descriptors; blocks.
 Result<void> SendMessage(int socket, std::string_view bytes, const std::vector<int>& fds = {});
-// The next message, at most `max_bytes` (longer: kExhausted). Empty bytes and no fds: the peer closed.
+// The next message, at most `max_bytes` (longer: kExhausted). Empty bytes and no fds: the peer
+// closed.
 Result<PassedMessage> ReceiveMessage(int socket, size_t max_bytes);
 
 // All of `bytes`; blocks.
 Result<void> WriteFully(int fd, std::string_view bytes);
-// Bytes up to and without the next '\n'; kExhausted beyond `max_bytes`, kUnavailable when the peer closes
-// first. Reads byte by byte: for short control messages.
+// Bytes up to and without the next '\n'; kExhausted beyond `max_bytes`, kUnavailable when the peer
+// closes first. Reads byte by byte: for short control messages.
 Result<std::string> ReadLine(int fd, size_t max_bytes);
 
 // The peer's user id (SO_PEERCRED).

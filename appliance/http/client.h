@@ -1,5 +1,5 @@
-// A small blocking HTTP/1.1 client for programs of ours: admin asking an engine's health over its Unix
-// socket, the CLI asking the appliance over TLS. Not for the proxy, which never blocks.
+// A small blocking HTTP/1.1 client for programs of ours: admin asking an engine's health over its
+// Unix socket, the CLI asking the appliance over TLS. Not for the proxy, which never blocks.
 #pragma once
 
 #include <functional>
@@ -34,13 +34,13 @@ struct ClientOptions {
   size_t max_body_bytes = 64 << 20;
 };
 
-// Over a Unix socket. One request per connection. kUnavailable when nobody listens or the peer closes
-// early, kCorrupt for a reply that is not HTTP.
+// Over a Unix socket. One request per connection. kUnavailable when nobody listens or the peer
+// closes early, kCorrupt for a reply that is not HTTP.
 Result<ClientResponse> FetchUnix(const std::string& socket_path, const ClientRequest& request,
                                  const ClientOptions& options = {}, const BodySink& sink = nullptr);
 
-// Over TLS 1.2 or newer to "host:port" (host: an IP address or localhost; names are not resolved), verified
-// against the CA certificates in `ca_file` (PEM) and the host. kUntrusted when that fails.
+// Over TLS 1.2 or newer to "host:port" (host: an IP address or localhost; names are not resolved),
+// verified against the CA certificates in `ca_file` (PEM) and the host. kUntrusted when that fails.
 Result<ClientResponse> FetchTls(const std::string& address, const std::string& ca_file,
                                 const ClientRequest& request, const ClientOptions& options = {},
                                 const BodySink& sink = nullptr);

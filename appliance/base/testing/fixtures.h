@@ -34,6 +34,6 @@ class TemporaryDirectory {
 }  // namespace skerry::testing
 
 // First line of a test that needs the fixtures.
-#define SKERRY_REQUIRE_FIXTURES(variable)                                     \
-  const std::string variable = ::skerry::testing::FixturesDirectory();        \
+#define SKERRY_REQUIRE_FIXTURES(variable)                              \
+  const std::string variable = ::skerry::testing::FixturesDirectory(); \
   if (variable.empty()) GTEST_SKIP() << "no fixtures: set SKERRY_FIXTURES to their folder"

@@ -1,5 +1,6 @@
-// An in-memory FileSystem for tests. It can fail at call N, and it knows what a power cut would leave:
-// file content that was not synced and directory entries whose directory was not synced are lost.
+// An in-memory FileSystem for tests. It can fail at call N, and it knows what a power cut would
+// leave: file content that was not synced and directory entries whose directory was not synced are
+// lost.
 #pragma once
 
 #include <map>

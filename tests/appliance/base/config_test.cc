@@ -8,7 +8,8 @@ namespace skerry {
 namespace {
 
 TEST(Config, TablesArraysAndScalars) {
-  const Result<Json> parsed = ParseToml("a = 1\n[b]\nc = ['x', 'y']\nd = true\ne = 0.5\n", "t.toml");
+  const Result<Json> parsed =
+      ParseToml("a = 1\n[b]\nc = ['x', 'y']\nd = true\ne = 0.5\n", "t.toml");
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(DumpJson(*parsed), R"({"a":1,"b":{"c":["x","y"],"d":true,"e":0.5}})");
 }

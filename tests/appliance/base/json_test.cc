@@ -27,8 +27,8 @@ TEST(Json, DuplicateKeysAreRefusedAtEveryDepth) {
 }
 
 TEST(Json, MalformedTextIsRefused) {
-  for (const char* bad : {"", "{", "{}x", "{} {}", "[1,]", "{\"a\"}", "nul", "'a'", "[01]", "\"\x01\"",
-                          "\"\xff\"", "\"\\ud800\"", "NaN", "// c\n1", "1e999"}) {
+  for (const char* bad : {"", "{", "{}x", "{} {}", "[1,]", "{\"a\"}", "nul", "'a'", "[01]",
+                          "\"\x01\"", "\"\xff\"", "\"\\ud800\"", "NaN", "// c\n1", "1e999"}) {
     EXPECT_NE(Refusal(bad), "accepted") << bad;
   }
 }

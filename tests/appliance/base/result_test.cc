@@ -64,9 +64,7 @@ TEST(ResultDeathTest, UsingAnErrorAsAValueEndsTheProgram) {
 struct Task {
   struct promise_type {
     std::optional<Result<int>> result;
-    Task get_return_object() {
-      return {std::coroutine_handle<promise_type>::from_promise(*this)};
-    }
+    Task get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
     std::suspend_never initial_suspend() { return {}; }
     std::suspend_always final_suspend() noexcept { return {}; }
     void return_value(Result<int> value) { result = std::move(value); }
