@@ -1,8 +1,10 @@
-// One file per group of commands registers itself in the App tree here; main.cc runs what was chosen.
+// One file per group of commands registers itself in the App tree here; main.cc runs what was
+// chosen.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "appliance/base/result.h"
 
@@ -12,6 +14,8 @@ class App;
 
 namespace skerry::cli {
 
+inline constexpr char kDefaultDataDirectory[] = "/var/lib/skerry";
+
 // What every command shares.
 struct Context {
   std::string data_directory;     // --data, else $SKERRY_DATA, else /var/lib/skerry
@@ -20,6 +24,11 @@ struct Context {
   // "skerry: MESSAGE" and gives the exit status (ExitStatus).
   std::function<Result<void>()> run;
 };
+
+// Replaces this process by the sibling program `program` (e.g. "skerry-bundler") with `arguments`
+// after its name; returns only when that fails.
+Result<void> ReplaceBySibling(const Context& context, const std::string& program,
+                              const std::vector<std::string>& arguments);
 
 // Adds `--data DIR` to a command that works on an appliance.
 void AddDataOption(CLI::App& command, Context& context);
