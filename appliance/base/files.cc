@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "appliance/base/encode.h"
 
@@ -257,6 +258,17 @@ Result<void> RemoveTree(FileSystem& files, const std::string& path) {
     for (const DirectoryEntry& entry : entries) TRY(RemoveTree(files, path + "/" + entry.name));
   }
   return files.Remove(path);
+}
+
+Result<std::string> AbsolutePath(const std::string& path) {
+  if (path.empty()) return Error(ErrorCode::kInvalidArgument, "a path is empty");
+  std::error_code failed;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+  if (failed)
+    return Error(ErrorCode::kIo, Quoted("cannot resolve", path) + ": " + failed.message());
+  std::string text = absolute.lexically_normal().string();
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
 }
 
 std::string ParentDirectory(std::string_view path) {

@@ -87,6 +87,9 @@ Result<void> MakeDirectories(FileSystem& files, const std::string& path, unsigne
 // Removes `path` and everything below it; absence is success. Follows no symlink.
 Result<void> RemoveTree(FileSystem& files, const std::string& path);
 
+// `path` made absolute by the working directory, without "." and "..".
+Result<std::string> AbsolutePath(const std::string& path);
+
 // "a/b/c" -> "a/b"; "c" -> ".".
 std::string ParentDirectory(std::string_view path);
 

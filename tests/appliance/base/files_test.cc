@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "appliance/base/encode.h"
 #include "appliance/base/testing/fixtures.h"
 #include "appliance/base/testing/memory_files.h"
@@ -85,6 +87,13 @@ TEST_P(FilesTest, TreesAreMadeListedAndRemoved) {
   EXPECT_TRUE(RemoveTree(*files_, "x").has_value());
   EXPECT_FALSE(files_->Exists("x"));
   EXPECT_TRUE(RemoveTree(*files_, "x").has_value());
+}
+
+TEST(AbsolutePath, NormalisesAgainstTheWorkingDirectory) {
+  EXPECT_EQ(AbsolutePath("/a/./b/../c/").value(), "/a/c");
+  EXPECT_EQ(AbsolutePath("/").value(), "/");
+  EXPECT_EQ(AbsolutePath("x").value(), std::filesystem::current_path().string() + "/x");
+  EXPECT_FALSE(AbsolutePath("").has_value());
 }
 
 TEST_P(FilesTest, ErrorsNameThePath) {
