@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <optional>
 
 #include "appliance/base/unix_socket.h"
 #include "appliance/http/chunked.h"
@@ -38,8 +39,7 @@ Result<void> WaitFor(int fd, short events, int timeout_ms) {
   } while (ready < 0 && errno == EINTR);
   if (ready < 0) return ErrnoError("cannot wait for the connection", errno);
   if (ready == 0) {
-    return Error(ErrorCode::kUnavailable,
-                 "no answer within " + std::to_string(timeout_ms) + " ms");
+    return Error(ErrorCode::kUnavailable, "no answer within " + std::to_string(timeout_ms) + " ms");
   }
   return {};
 }
@@ -226,7 +226,8 @@ Result<UniqueFd> ConnectTcp(const HostPort& target, const std::string& name, int
     }
   }
   if (failure != 0) {
-    return Error(ErrorCode::kUnavailable, ErrnoError("cannot connect to " + name, failure).message());
+    return Error(ErrorCode::kUnavailable,
+                 ErrnoError("cannot connect to " + name, failure).message());
   }
   return fd;
 }
@@ -272,8 +273,7 @@ Result<ResponseHead> ReadHead(Stream& stream, std::string& buffer) {
   for (;;) {
     const size_t end = FindHeadEnd(buffer);
     if (end != std::string::npos) {
-      const ResponseHead head =
-          TRY(CheckResponseHead(std::string_view(buffer).substr(0, end)));
+      const ResponseHead head = TRY(CheckResponseHead(std::string_view(buffer).substr(0, end)));
       buffer.erase(0, end);
       if (head.status >= 200) return head;
       continue;
