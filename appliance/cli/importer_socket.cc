@@ -16,7 +16,8 @@ constexpr int kPollMs = 1'000;  // how soon an ended importer is reaped
 constexpr int kStopGraceMs = 5'000;
 
 constexpr char kBusy[] =
-    "{\"error\":{\"code\":\"unavailable\",\"message\":\"four imports are running: try again when one "
+    "{\"error\":{\"code\":\"unavailable\",\"message\":\"four imports are running: try again when "
+    "one "
     "has ended\"}}\n";
 
 }  // namespace

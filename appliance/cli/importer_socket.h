@@ -1,5 +1,5 @@
-// The listening side of run/import.sock under `skerry serve`: one importer process per connection, as
-// systemd's Accept=yes would start it.
+// The listening side of run/import.sock under `skerry serve`: one importer process per connection,
+// as systemd's Accept=yes would start it.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@ namespace skerry::cli {
 // Serves on a thread of its own until destroyed. Imports still running then are ended.
 class ImporterSocket {
  public:
-  // `program`: path of skerry-import; `data_directory` is passed on. Only peers of this user id (or root)
-  // are served, at most four at a time.
+  // `program`: path of skerry-import; `data_directory` is passed on. Only peers of this user id (or
+  // root) are served, at most four at a time.
   static Result<std::unique_ptr<ImporterSocket>> Start(UniqueFd listener, std::string program,
                                                        std::string data_directory);
   ~ImporterSocket();

@@ -99,8 +99,8 @@ Result<void> Services::AwaitReady(const Running& service, int timeout_ms) {
   for (;;) {
     const int64_t left_ms = (deadline - RealClock().MonotonicNanos()) / 1'000'000;
     if (left_ms <= 0) {
-      return Error(ErrorCode::kUnavailable,
-                   service.spec.name + " was not ready within " + std::to_string(timeout_ms) + " ms");
+      return Error(ErrorCode::kUnavailable, service.spec.name + " was not ready within " +
+                                                std::to_string(timeout_ms) + " ms");
     }
     pollfd waits[] = {{notify_.get(), POLLIN, 0}, {service.pidfd.get(), POLLIN, 0}};
     if (::poll(waits, 2, static_cast<int>(left_ms)) < 0 && errno != EINTR) {

@@ -1,5 +1,5 @@
-// The child processes of `skerry serve`: started in order, each awaited until it says READY (sd_notify),
-// started again when one ends, stopped in reverse order.
+// The child processes of `skerry serve`: started in order, each awaited until it says READY
+// (sd_notify), started again when one ends, stopped in reverse order.
 #pragma once
 
 #include <sys/types.h>
@@ -29,15 +29,15 @@ class Services {
   static Result<std::unique_ptr<Services>> Create(const std::string& notify_path);
   ~Services();
 
-  // Starts the service and returns when it is ready. kUnavailable when it ends before, or is not ready
-  // within `timeout_ms`.
+  // Starts the service and returns when it is ready. kUnavailable when it ends before, or is not
+  // ready within `timeout_ms`.
   Result<void> Start(ServiceSpec spec, int timeout_ms);
 
   // Descriptors that become readable when a running service ends, in the order of starting.
   std::vector<int> ExitFds() const;
 
-  // Reaps what ended and starts it again after a pause; `report` gets one line per event. kUnavailable once
-  // a service ended five times within a minute.
+  // Reaps what ended and starts it again after a pause; `report` gets one line per event.
+  // kUnavailable once a service ended five times within a minute.
   Result<void> RestartEnded(const std::function<void(const std::string&)>& report);
 
   // SIGTERM to each in reverse order, SIGKILL after `grace_ms`.

@@ -11,8 +11,9 @@ TEST(Listen, ParsesAddresses) {
 }
 
 TEST(Listen, RefusesWhatIsNoAddress) {
-  for (const char* bad : {"", "8443", "localhost:8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
-                          "127.0.0.1:65536", "127.0.0.1:-1", "::1:8443", ":8443", "127.0.0.1:80 "}) {
+  for (const char* bad :
+       {"", "8443", "localhost:8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
+        "127.0.0.1:-1", "::1:8443", ":8443", "127.0.0.1:80 "}) {
     const auto parsed = ParseListenAddress(bad);
     ASSERT_FALSE(parsed.has_value()) << bad;
     EXPECT_EQ(parsed.error().code(), ErrorCode::kInvalidArgument) << bad;
