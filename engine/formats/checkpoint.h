@@ -1,9 +1,10 @@
-// One view over a model's files: a Hugging Face folder (config.json and safetensors) or GGUF. Names,
-// shapes and the order of rotary pairs are the same whichever it was.
+// One view over a model's files: a Hugging Face folder (config.json and safetensors) or GGUF.
+// Names, shapes and the order of rotary pairs are the same whichever it was.
 //
 // Tensor names: "embed", "final_norm", "lm_head" (absent when tied), and for each layer N
-// "layers.N." + "attn_norm attn_q attn_k attn_v attn_out mlp_norm mlp_gate mlp_up mlp_down". Matrices are
-// [out, in]. Rows of attn_q and attn_k are in half-split order: pair i of a head is (i, i + head_dim/2).
+// "layers.N." + "attn_norm attn_q attn_k attn_v attn_out mlp_norm mlp_gate mlp_up mlp_down".
+// Matrices are [out, in]. Rows of attn_q and attn_k are in half-split order: pair i of a head is
+// (i, i + head_dim/2).
 #pragma once
 
 #include <map>
@@ -23,10 +24,10 @@ namespace skerry::engine {
 // Immutable after Open; thread-safe.
 class Checkpoint {
  public:
-  // `path`: a folder with config.json and model.safetensors (or an index and its shards), a .gguf file,
-  // or a folder whose only checkpoint is one .gguf file. kInvalidArgument for what is well-formed but
-  // not supported (architecture, configuration, element type, a tensor nothing would use), naming it;
-  // kCorrupt for what contradicts itself; kNotFound when there is no model.
+  // `path`: a folder with config.json and model.safetensors (or an index and its shards), a .gguf
+  // file, or a folder whose only checkpoint is one .gguf file. kInvalidArgument for what is
+  // well-formed but not supported (architecture, configuration, element type, a tensor nothing
+  // would use), naming it; kCorrupt for what contradicts itself; kNotFound when there is no model.
   static Result<Checkpoint> Open(const std::string& path);
 
   const ModelConfig& config() const { return config_; }
@@ -39,9 +40,9 @@ class Checkpoint {
   bool Has(std::string_view name) const { return entries_.contains(name); }
   std::vector<std::string_view> Names() const;  // sorted
 
-  // The tensor, which must have this shape. Bytes are the file's mapping where possible, else a copy
-  // (rows to be reordered, unaligned data); either stays valid without this object. kNotFound and
-  // kCorrupt name the tensor as the file spells it, and both shapes.
+  // The tensor, which must have this shape. Bytes are the file's mapping where possible, else a
+  // copy (rows to be reordered, unaligned data); either stays valid without this object. kNotFound
+  // and kCorrupt name the tensor as the file spells it, and both shapes.
   Result<Tensor> Load(std::string_view name, std::span<const int64_t> shape) const;
 
  private:

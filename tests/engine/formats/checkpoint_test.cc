@@ -1,0 +1,165 @@
+#include "engine/formats/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "appliance/base/testing/fixtures.h"
+#include "tests/engine/formats/gguf_writer.h"
+
+namespace skerry::engine {
+namespace {
+
+using ::skerry::testing::TemporaryDirectory;
+using testing::GgufWriter;
+using ::testing::HasSubstr;
+
+std::string FileOf(const std::string& header, const std::string& data) {
+  const uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
+}
+
+void Write(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+constexpr const char* kConfig =
+    R"({"model_type":"llama","hidden_size":4,"intermediate_size":8,"num_hidden_layers":1,)"
+    R"("num_attention_heads":2,"vocab_size":3,"max_position_embeddings":16,"rms_norm_eps":1e-5})";
+
+// The same model as published by Hugging Face and as GGUF: every tensor must come out equal, which
+// for q and k means that the order of rotary pairs was undone.
+TEST(CheckpointTest, BothFormatsGiveTheSameTensors) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const std::pair<std::string, std::string> pairs[] = {
+      {"stories260k/hf", "stories260k/stories260k-f32.gguf"},
+      {"tiny/llama/hf", "tiny/llama/llama-f32.gguf"},
+      {"tiny/llama3/hf", "tiny/llama3/llama3-f32.gguf"},
+      {"tiny/nemo/hf", "tiny/nemo/nemo-f32.gguf"},
+  };
+  for (const auto& [folder, file] : pairs) {
+    const Result<Checkpoint> a = Checkpoint::Open(fixtures + "/" + folder);
+    const Result<Checkpoint> b = Checkpoint::Open(fixtures + "/" + file);
+    ASSERT_TRUE(a) << a.error().message();
+    ASSERT_TRUE(b) << b.error().message();
+    EXPECT_EQ(a->gguf(), nullptr);
+    EXPECT_NE(b->gguf(), nullptr);
+    ASSERT_EQ(a->Names(), b->Names());
+    const ModelConfig& config = a->config();
+    EXPECT_EQ(config.rope_divisors.size(), b->config().rope_divisors.size());
+    for (size_t i = 0; i < config.rope_divisors.size(); ++i) {
+      EXPECT_NEAR(config.rope_divisors[i], b->config().rope_divisors[i], 1e-5) << folder;
+    }
+    EXPECT_EQ(config.eos_ids, b->config().eos_ids);
+    EXPECT_EQ(config.max_position, b->config().max_position);
+    EXPECT_EQ(config.tie_word_embeddings, b->config().tie_word_embeddings);
+    const int64_t q_shape[] = {config.n_heads * config.head_dim, config.hidden_size};
+    const int64_t k_shape[] = {config.n_kv_heads * config.head_dim, config.hidden_size};
+    const int64_t embed_shape[] = {config.vocab_size, config.hidden_size};
+    for (const auto& [name, shape] :
+         {std::pair<std::string, std::span<const int64_t>>{"layers.1.attn_q", q_shape},
+          {"layers.0.attn_k", k_shape},
+          {"layers.0.attn_v", k_shape},
+          {"embed", embed_shape}}) {
+      const Result<Tensor> x = a->Load(name, shape);
+      const Result<Tensor> y = b->Load(name, shape);
+      ASSERT_TRUE(x) << x.error().message();
+      ASSERT_TRUE(y) << y.error().message();
+      EXPECT_EQ(ToFloats(*x), ToFloats(*y)) << folder << " " << name;
+    }
+  }
+}
+
+TEST(CheckpointTest, KeepsStoredTypes) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const std::pair<const char*, DType> cases[] = {{"hf", DType::kBf16},
+                                                 {"llama-F16.gguf", DType::kF16},
+                                                 {"llama-BF16.gguf", DType::kBf16},
+                                                 {"llama-f32.gguf", DType::kF32}};
+  for (const auto& [name, dtype] : cases) {
+    const Result<Checkpoint> checkpoint = Checkpoint::Open(fixtures + "/tiny/llama/" + name);
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message();
+    EXPECT_EQ(checkpoint->Load("layers.0.mlp_up", std::vector<int64_t>{512, 256})->dtype, dtype);
+  }
+}
+
+TEST(CheckpointTest, RefusesOtherArchitecturesAndTypesByName) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const std::pair<const char*, const char*> cases[] = {
+      {"tiny/qwen3/hf", "model_type 'qwen3'"},   {"tiny/gemma3/hf", "model_type 'gemma3_text'"},
+      {"tiny/llama/llama-Q4_K.gguf", "is Q4_K"}, {"tiny/llama/llama-Q8_0.gguf", "is Q8_0"},
+      {"vocab", ".gguf files; name one"},        {"templates", "holds no model"},
+      {"no/such/place", "cannot open model"},
+  };
+  for (const auto& [path, message] : cases) {
+    const Result<Checkpoint> checkpoint = Checkpoint::Open(fixtures + "/" + path);
+    ASSERT_FALSE(checkpoint) << path;
+    EXPECT_THAT(checkpoint.error().message(), HasSubstr(message)) << path;
+  }
+}
+
+TEST(CheckpointTest, OpensFolderWithOneGguf) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  TemporaryDirectory folder;
+  std::filesystem::copy(fixtures + "/stories260k/stories260k-f32.gguf", folder.path());
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(folder.path());
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message();
+  EXPECT_EQ(checkpoint->config().n_layers, 5);
+  EXPECT_EQ(checkpoint->folder(), folder.path());
+}
+
+TEST(CheckpointTest, NamesMissingAndMisshapenTensors) {
+  TemporaryDirectory folder;
+  Write(folder.path() + "/config.json", kConfig);
+  Write(folder.path() + "/model.safetensors",
+        FileOf(R"({"model.norm.weight":{"dtype":"F32","shape":[5],"data_offsets":[0,20]}})",
+               std::string(20, '\0')));
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(folder.path());
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message();
+  const auto misshapen = checkpoint->Load("final_norm", std::vector<int64_t>{4});
+  ASSERT_FALSE(misshapen);
+  EXPECT_THAT(misshapen.error().message(),
+              HasSubstr("'model.norm.weight' has shape [5], expected [4]"));
+  const auto missing = checkpoint->Load("layers.0.attn_q", std::vector<int64_t>{4, 4});
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(
+      missing.error().message(),
+      HasSubstr("no tensor 'model.layers.0.self_attn.q_proj.weight', expected with shape [4, 4]"));
+}
+
+TEST(CheckpointTest, RefusesTensorsWithoutAPlace) {
+  for (const std::string name :
+       {"model.layers.0.self_attn.q_proj.bias", "model.layers.1.input_layernorm.weight",
+        "model.layers.00.input_layernorm.weight", "model.layers.-1.input_layernorm.weight",
+        "model.layers..input_layernorm.weight", "model.layers.0", "score.weight"}) {
+    TemporaryDirectory folder;
+    Write(folder.path() + "/config.json", kConfig);
+    Write(folder.path() + "/model.safetensors",
+          FileOf("{\"" + name + "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+                 "1234"));
+    const Result<Checkpoint> checkpoint = Checkpoint::Open(folder.path());
+    ASSERT_FALSE(checkpoint) << name;
+    EXPECT_THAT(checkpoint.error().message(), HasSubstr("'" + name + "' has no place"));
+  }
+}
+
+TEST(CheckpointTest, CopiesUnalignedData) {
+  TemporaryDirectory folder;
+  Write(folder.path() + "/config.json", kConfig);
+  std::string header = R"({"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  while (header.size() % 4 != 1) header += ' ';
+  const float values[] = {1.5F, -2.0F};
+  Write(folder.path() + "/model.safetensors",
+        FileOf(header, std::string(reinterpret_cast<const char*>(values), sizeof(values))));
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(folder.path());
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message();
+  const auto tensor = checkpoint->Load("final_norm", std::vector<int64_t>{2});
+  ASSERT_TRUE(tensor) << tensor.error().message();
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor->bytes.data()) % 4, 0U);
+  EXPECT_EQ(ToFloats(*tensor), (std::vector<float>{1.5F, -2.0F}));
+}
+
+}  // namespace
+}  // namespace skerry::engine
