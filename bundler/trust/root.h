@@ -1,0 +1,63 @@
+// The trust root: which keys may do what, and how many of them it takes (after TUF's root role). A
+// root is signed by its own root keys; its successor also by those of the root before.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/base/result.h"
+#include "bundler/trust/keys.h"
+#include "bundler/trust/signatures.h"
+
+namespace skerry::trust {
+
+inline constexpr std::string_view kRootType = "application/vnd.skerry.root.v1+json";
+inline constexpr size_t kMaxRootKeys = 64;
+
+struct Role {
+  std::set<KeyId> keys;
+  uint64_t threshold = 1;  // 1 to keys.size()
+};
+
+struct Root {
+  uint64_t version = 1;
+  std::map<KeyId, PublicKey> keys;  // every key that a role names, and no other
+  Role root;
+  Role release;
+  Role revoke;
+
+  Role& At(RoleName name);
+  const Role& At(RoleName name) const { return const_cast<Root*>(this)->At(name); }
+};
+
+// A root whose own signatures hold. Whether it is the right one a person decides by the
+// fingerprint.
+struct SignedRoot {
+  Root root;
+  Sha256Digest fingerprint;  // SHA-256 of the payload
+  std::string text;          // the file
+};
+
+// Payload for signing; kInvalidArgument when a role is empty or its threshold impossible.
+Result<std::string> SerializeRootPayload(const Root& root);
+
+// kCorrupt for a bad form, kUntrusted when its own root keys have not signed it.
+Result<SignedRoot> ParseRoot(std::string_view text);
+
+// A root that follows `current`: version + 1, signed by the thresholds of both.
+Result<SignedRoot> ParseSuccessor(const SignedRoot& current, std::string_view text);
+
+// The distinct keys of `role` that signed, when they reach its threshold. A key counts once; a
+// signature by a key that `root` does not know is passed over; one that does not hold refuses
+// everything (kUntrusted), as does a missing threshold. Keys in `revoked` do not count.
+Result<std::vector<KeyId>> CheckSignatures(const Root& root, RoleName role,
+                                           std::span<const Signature> signatures,
+                                           std::string_view type, std::string_view payload,
+                                           const std::set<KeyId>& revoked = {});
+
+}  // namespace skerry::trust
