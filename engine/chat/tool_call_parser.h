@@ -1,0 +1,43 @@
+// The JSON list a model writes behind its tool call token, read while it is generated.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/chat/message.h"
+
+namespace skerry::engine {
+
+// One answer's parser. One thread.
+class ToolCallParser {
+ public:
+  static constexpr size_t kMaxBytes = 1 << 20;
+
+  // Calls that are complete with `text`. Their ids are empty: the server gives its own.
+  std::vector<ToolCall> Push(std::string_view text);
+
+  // Whether at least one call was read.
+  bool any() const { return any_; }
+  // Whether the text is not such a list, or is longer than kMaxBytes.
+  bool malformed() const { return state_ == State::kMalformed; }
+  // What did not become a call, as the model wrote it: a broken or unfinished part.
+  std::string Rest() const;
+
+ private:
+  enum class State { kBeforeList, kBeforeItem, kInItem, kAfterItem, kAfterList, kMalformed };
+
+  bool Step(char c);
+  bool EndItem(std::vector<ToolCall>& calls);
+
+  State state_ = State::kBeforeList;
+  bool any_ = false;
+  size_t total_ = 0;
+  std::string text_;  // since the end of the last call
+  size_t item_at_ = 0;
+  int depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
+}  // namespace skerry::engine

@@ -1,0 +1,57 @@
+// What a SentencePiece model says, whatever file it came from, and the reader of `tokenizer.model`:
+// a protobuf message (sentencepiece_model.proto of google/sentencepiece), read field by field with
+// a bound on everything, without a protobuf library.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/base/result.h"
+
+namespace skerry::engine {
+
+struct SpmLimits {
+  static constexpr size_t kMaxFileBytes = 64 << 20;
+  static constexpr size_t kMaxPieces = 1 << 20;
+  static constexpr size_t kMaxPieceBytes = 1 << 10;
+};
+
+// Numbers as in the format (and in GGUF's tokenizer.ggml.token_type).
+enum class PieceType {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6,
+};
+
+struct SpmPiece {
+  std::string text;  // U+2581 stands for a space; valid UTF-8
+  float score = 0;
+  PieceType type = PieceType::kNormal;
+};
+
+struct SpmModel {
+  std::vector<SpmPiece> pieces;
+  bool byte_fallback = false;
+  bool add_dummy_prefix = true;
+  bool remove_extra_whitespaces = true;
+  bool escape_whitespaces = true;
+  std::string unknown_surface = " \xE2\x81\x87 ";  // how an unknown token is shown: " U+2047 "
+  int32_t unk_id = 0;
+  int32_t bos_id = 1;  // -1: none
+  int32_t eos_id = 2;  // -1: none
+};
+
+// kCorrupt with the offset for bytes that are not such a message; kInvalidArgument naming what was
+// found for models of another kind (unigram, word, char) or with a normaliser other than identity;
+// kExhausted beyond SpmLimits.
+Result<SpmModel> ParseSpmModel(std::string_view bytes);
+
+// "<0x0A>" -> 10; -1 for anything else.
+int BytePieceValue(std::string_view text);
+
+}  // namespace skerry::engine

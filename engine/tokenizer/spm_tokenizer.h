@@ -1,0 +1,63 @@
+// SentencePiece BPE: merges the pair of neighbours with the best score until none is left. The same
+// ids as google/sentencepiece 0.2 (src/bpe_model.cc, src/normalizer.cc) for models that parse.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "appliance/base/result.h"
+#include "engine/tokenizer/spm_model.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace skerry::engine {
+
+class SpmTokenizer final : public Tokenizer {
+ public:
+  // kCorrupt when the model contradicts itself (byte fallback without all 256 byte pieces, ...).
+  // Pieces of type 'unused' are never the result of Encode.
+  static Result<std::unique_ptr<SpmTokenizer>> Create(SpmModel model, bool add_bos);
+
+  std::vector<TokenId> Encode(std::string_view text) const override;
+  int32_t vocab_size() const override { return static_cast<int32_t>(model_.pieces.size()); }
+  std::optional<TokenId> FindControl(std::string_view name) const override;
+  std::string_view TokenName(TokenId id) const override;
+  std::string_view TokenBytes(TokenId id) const override;
+  bool IsControl(TokenId id) const override;
+  std::optional<TokenId> bos() const override { return AsOptional(model_.bos_id); }
+  std::optional<TokenId> eos() const override { return AsOptional(model_.eos_id); }
+  bool add_bos() const override { return add_bos_; }
+  bool adds_leading_space() const override { return model_.add_dummy_prefix; }
+
+ private:
+  struct Merge;
+  struct Symbol;
+
+  SpmTokenizer(SpmModel model, bool add_bos) : model_(std::move(model)), add_bos_(add_bos) {}
+  Result<void> Index();
+  static std::optional<TokenId> AsOptional(int32_t id) {
+    return id < 0 ? std::nullopt : std::optional<TokenId>(id);
+  }
+
+  std::string Normalize(std::string_view text) const;
+  size_t MatchUserDefined(std::string_view text) const;  // bytes; 0: none
+  std::vector<Symbol> Split(std::string_view text) const;
+  void MergeAll(std::string_view text, std::vector<Symbol>& symbols) const;
+  TokenId FindPiece(std::string_view text) const;  // -1: none
+  void AppendIds(std::string_view text, TokenId piece, std::vector<TokenId>& ids) const;
+
+  SpmModel model_;
+  bool add_bos_;
+  size_t max_piece_bytes_ = 0;
+  size_t max_user_defined_bytes_ = 0;
+  std::vector<std::string> bytes_;                        // per token: what it adds to a text
+  std::unordered_map<std::string_view, TokenId> pieces_;  // normal and user-defined
+  std::unordered_map<std::string_view, TokenId> user_defined_;
+  std::map<std::string_view, TokenId> control_;
+  std::vector<TokenId> byte_ids_;  // 256 entries or none
+};
+
+}  // namespace skerry::engine

@@ -1,0 +1,172 @@
+#include "engine/tokenizer/spm_tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <random>
+
+#include "engine/tokenizer/detokenizer.h"
+#include "engine/tokenizer/load.h"
+#include "engine/tokenizer/utf8.h"
+
+namespace skerry::engine {
+namespace {
+
+constexpr const char* kDemo = SKERRY_SOURCE_DIR "/installer/demo-model/model";
+
+std::unique_ptr<Tokenizer> Demo() {
+  auto loaded = LoadTokenizer(kDemo);
+  EXPECT_TRUE(loaded) << loaded.error().message();
+  return std::move(loaded->tokenizer);
+}
+
+SpmModel SmallVocabulary() {
+  SpmModel model;
+  model.pieces = {{"<unk>", 0, PieceType::kUnknown},
+                  {"<s>", 0, PieceType::kControl},
+                  {"</s>", 0, PieceType::kControl},
+                  {"\xE2\x96\x81", -1},
+                  {"a", -2},
+                  {"b", -3},
+                  {"ab", -10},
+                  {"ba", -11},
+                  {"\xE2\x96\x81"
+                   "ab",
+                   -12},
+                  {"abab", -13},
+                  {"<tool>", 0, PieceType::kUserDefined}};
+  model.remove_extra_whitespaces = false;
+  return model;
+}
+
+// The definition taken literally: find the best pair in the whole text, merge, start again.
+std::vector<TokenId> SlowEncode(const SpmModel& model, std::string_view text) {
+  std::string normalized;
+  for (const char c : " " + std::string(text)) {
+    normalized += c == ' ' ? "\xE2\x96\x81" : std::string(1, c);
+  }
+  const auto find = [&](const std::string& part) {
+    for (size_t i = 0; i < model.pieces.size(); ++i) {
+      if (model.pieces[i].text == part && model.pieces[i].type == PieceType::kNormal) {
+        return static_cast<TokenId>(i);
+      }
+    }
+    return TokenId{-1};
+  };
+  std::vector<std::string> parts;
+  for (std::string_view rest = normalized; !rest.empty();) {
+    const size_t length = NextUtf8(rest).length;
+    parts.emplace_back(rest.substr(0, length));
+    rest.remove_prefix(length);
+  }
+  while (true) {
+    size_t best = parts.size();
+    float best_score = 0;
+    for (size_t i = 0; i + 1 < parts.size(); ++i) {
+      const TokenId id = find(parts[i] + parts[i + 1]);
+      if (id < 0) continue;
+      if (best == parts.size() || model.pieces[id].score > best_score) {
+        best = i;
+        best_score = model.pieces[id].score;
+      }
+    }
+    if (best == parts.size()) break;
+    parts[best] += parts[best + 1];
+    parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+  }
+  std::vector<TokenId> ids;
+  for (const std::string& part : parts) {
+    const TokenId id = find(part);
+    if (id >= 0) {
+      ids.push_back(id);
+    } else if (ids.empty() || ids.back() != 0) {
+      ids.push_back(0);
+    }
+  }
+  return ids;
+}
+
+TEST(SpmTokenizer, MergesAsTheDefinitionSays) {
+  const SpmModel model = SmallVocabulary();
+  auto tokenizer = SpmTokenizer::Create(model, true);
+  ASSERT_TRUE(tokenizer);
+  std::mt19937 random(7);
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    for (size_t n = random() % 14 + 1; n > 0; --n) text += "ab xa"[random() % 5];
+    EXPECT_EQ((*tokenizer)->Encode(text), SlowEncode(model, text)) << "'" << text << "'";
+  }
+}
+
+TEST(SpmTokenizer, ControlTokensAreNeverTheResultOfText) {
+  const auto tokenizer = Demo();
+  for (const TokenId id : tokenizer->Encode("<s>[INST] hi [/INST]</s>[TOOL_CALLS]<unk><0x0A>")) {
+    EXPECT_FALSE(tokenizer->IsControl(id));
+    EXPECT_NE(id, 0);
+  }
+  EXPECT_EQ(tokenizer->FindControl("[INST]"), 3);
+  EXPECT_EQ(tokenizer->FindControl("<s>"), 1);
+  EXPECT_EQ(tokenizer->FindControl("[NOTHING]"), std::nullopt);
+  EXPECT_EQ(tokenizer->FindControl("\xE2\x96\x81the"), std::nullopt);
+  EXPECT_EQ(tokenizer->TokenBytes(3), "");
+  EXPECT_EQ(tokenizer->TokenBytes(-1), "");
+  EXPECT_EQ(tokenizer->TokenBytes(1024), "");
+}
+
+TEST(SpmTokenizer, UserDefinedPiecesStayWhole) {
+  auto tokenizer = SpmTokenizer::Create(SmallVocabulary(), true);
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ((*tokenizer)->Encode("ab<tool>ab"), (std::vector<TokenId>{8, 10, 6}));
+}
+
+TEST(SpmTokenizer, UnknownNeighboursAreOneToken) {
+  auto tokenizer = SpmTokenizer::Create(SmallVocabulary(), true);
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ((*tokenizer)->Encode("xyz"), (std::vector<TokenId>{3, 0}));
+  EXPECT_EQ((*tokenizer)->Encode(""), std::vector<TokenId>{});
+}
+
+TEST(SpmTokenizer, RefusesByteFallbackWithoutBytes) {
+  SpmModel model = SmallVocabulary();
+  model.byte_fallback = true;
+  EXPECT_FALSE(SpmTokenizer::Create(model, true));
+  model.byte_fallback = false;
+  model.unk_id = -1;
+  EXPECT_FALSE(SpmTokenizer::Create(model, true));
+}
+
+TEST(SpmTokenizer, CollapsesSpacesWhereTheModelSaysSo) {
+  SpmModel model = SmallVocabulary();
+  model.remove_extra_whitespaces = true;
+  auto tokenizer = SpmTokenizer::Create(model, true);
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ((*tokenizer)->Encode("  ab   ab "), (*tokenizer)->Encode("ab ab"));
+  EXPECT_EQ((*tokenizer)->Encode("   "), std::vector<TokenId>{});
+}
+
+TEST(SpmTokenizer, TextSurvivesTheRoundTrip) {
+  const auto tokenizer = Demo();
+  std::mt19937 random(3);
+  const std::string_view parts[] = {
+      "a",      "The", " ",          "  ",           "\n",  "\xC3\xA4", "\xF0\x9F\xA6\x99",
+      "[INST]", "<s>", "{\"x\": 1}", "\xE2\x82\xAC", "\x01"};
+  for (int round = 0; round < 500; ++round) {
+    std::string text;
+    for (size_t n = random() % 20; n > 0; --n) text += parts[random() % std::size(parts)];
+    EXPECT_EQ(Decode(*tokenizer, tokenizer->Encode(text), /*strip_leading_space=*/true), text);
+  }
+}
+
+TEST(SpmTokenizer, LongRunsTakeNoQuadraticTime) {
+  const auto tokenizer = Demo();
+  const auto start = std::chrono::steady_clock::now();
+  for (const std::string& text :
+       {std::string(200'000, ' '), std::string(200'000, 'a'), std::string(200'000, 'e')}) {
+    EXPECT_EQ(Decode(*tokenizer, tokenizer->Encode(text), true), text);
+  }
+  // Some seconds with sanitizers on a busy machine; a quadratic algorithm takes hours.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+}
+
+}  // namespace
+}  // namespace skerry::engine
