@@ -81,7 +81,8 @@ Result<LoadedTokenizer> LoadGgufTokenizer(const std::string& path) {
     if (id >= 0) loaded.stop_tokens.push_back(id);
   }
   const bool add_bos = TRY(file.GetBoolOr(Key("add_bos_token"), true));
-  loaded.chat_template = std::string(TRY(file.GetStringOr("tokenizer.chat_template", "")));
+  const std::string_view chat_template = TRY(file.GetStringOr("tokenizer.chat_template", ""));
+  loaded.chat_template = std::string(chat_template);
   loaded.tokenizer = TRY(SpmTokenizer::Create(std::move(model), add_bos).WithContext(path));
   FinishStopTokens(loaded);
   return loaded;

@@ -38,7 +38,8 @@ Result<Json> ReadJsonIfThere(const std::string& path) {
 Result<std::vector<std::string>> ListFolder(const std::string& folder) {
   const auto files = TRY(OpenFiles(folder));
   std::vector<std::string> names;
-  for (DirectoryEntry& entry : TRY(files->List("."))) names.push_back(std::move(entry.name));
+  std::vector<DirectoryEntry> entries = TRY(files->List("."));
+  for (DirectoryEntry& entry : entries) names.push_back(std::move(entry.name));
   return names;
 }
 
@@ -107,9 +108,9 @@ Result<std::string> ReadTemplate(const std::string& folder, const Json& config) 
   if (found->is_string()) return found->get<std::string>();
   if (found->is_array()) {  // several, by name
     for (const Json& item : *found) {
-      if (item.is_object() && TRY(GetStringOr(item, "name", "")) == "default") {
-        return GetStringOr(item, "template", "");
-      }
+      if (!item.is_object()) continue;
+      const std::string name = TRY(GetStringOr(item, "name", ""));
+      if (name == "default") return GetStringOr(item, "template", "");
     }
   }
   return std::string();

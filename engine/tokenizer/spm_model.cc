@@ -275,7 +275,8 @@ Result<SpmModel> ParseSpmModel(std::string_view bytes) {
       if (model.pieces.size() == SpmLimits::kMaxPieces) {
         return Error(ErrorCode::kExhausted, "SentencePiece model: too many pieces");
       }
-      model.pieces.push_back(TRY(ParsePiece(field.bytes, base)));
+      SpmPiece piece = TRY(ParsePiece(field.bytes, base));
+      model.pieces.push_back(std::move(piece));
     } else if (field.number == kModelTrainer) {
       has_trainer = true;
       TRY(ParseTrainer(field.bytes, base, model));

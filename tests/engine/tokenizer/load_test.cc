@@ -2,13 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-#include <sstream>
-
 #include "appliance/base/files.h"
-#include "appliance/base/json.h"
 #include "appliance/base/testing/fixtures.h"
-#include "engine/tokenizer/detokenizer.h"
 
 namespace skerry::engine {
 namespace {
@@ -18,17 +13,6 @@ constexpr const char* kDemo = SKERRY_SOURCE_DIR "/installer/demo-model/model";
 std::string ReadText(const std::string& path) {
   auto files = OpenFiles("/");
   return ReadAll(**files, path.substr(1)).value();
-}
-
-std::vector<std::string> SplitBy(const std::string& text, const std::string& border) {
-  std::vector<std::string> parts;
-  size_t at = 0;
-  while (true) {
-    const size_t end = text.find(border, at);
-    parts.push_back(text.substr(at, end - at));
-    if (end == std::string::npos) return parts;
-    at = end + border.size();
-  }
 }
 
 void Write(const std::string& folder, const std::string& name, std::string_view content) {
@@ -43,49 +27,6 @@ TEST(LoadTokenizer, DemoModel) {
   EXPECT_EQ(loaded->stop_tokens, std::vector<TokenId>{2});
   EXPECT_NE(loaded->chat_template.find("[AVAILABLE_TOOLS]"), std::string::npos);
   EXPECT_TRUE(loaded->tokenizer->add_bos());
-}
-
-// The ids that llama.cpp gives for its own test texts.
-TEST(LoadTokenizer, GgufVocabulariesGiveTheSameIdsAsLlamaCpp) {
-  SKERRY_REQUIRE_FIXTURES(fixtures);
-  for (const std::string name : {"llama-spm", "phi-3"}) {
-    const std::string path = fixtures + "/vocab/ggml-vocab-" + name + ".gguf";
-    const auto loaded = LoadTokenizer(path);
-    ASSERT_TRUE(loaded) << loaded.error().message();
-    const auto texts = SplitBy(ReadText(path + ".inp"), "\n__ggml_vocab_test__\n");
-    const auto lines = SplitBy(ReadText(path + ".out"), "\n");
-    ASSERT_GE(lines.size(), texts.size());
-    ASSERT_GT(texts.size(), 40u);
-    for (size_t i = 0; i < texts.size(); ++i) {
-      std::vector<TokenId> expected;
-      std::istringstream numbers(lines[i]);
-      for (TokenId id = 0; numbers >> id;) expected.push_back(id);
-      const std::vector<TokenId> ids = loaded->tokenizer->Encode(texts[i]);
-      EXPECT_EQ(ids, expected) << name << ": '" << texts[i] << "'";
-      EXPECT_EQ(Decode(*loaded->tokenizer, ids, true), texts[i]);
-    }
-  }
-}
-
-TEST(LoadTokenizer, OtherGgufKindsAreRefusedByName) {
-  SKERRY_REQUIRE_FIXTURES(fixtures);
-  for (const auto& [name, kind] : {std::pair{"gpt-2", "'gpt2'"}, std::pair{"bert-bge", "'bert'"}}) {
-    const auto loaded = LoadTokenizer(fixtures + "/vocab/ggml-vocab-" + name + ".gguf");
-    ASSERT_FALSE(loaded);
-    EXPECT_NE(loaded.error().message().find(kind), std::string::npos) << loaded.error().message();
-  }
-}
-
-TEST(LoadTokenizer, GgufAndFolderOfOneModelAgree) {
-  SKERRY_REQUIRE_FIXTURES(fixtures);
-  const auto folder = LoadTokenizer(fixtures + "/stories260k/hf");
-  const auto gguf = LoadTokenizer(fixtures + "/stories260k/stories260k-f32.gguf");
-  ASSERT_TRUE(folder) << folder.error().message();
-  ASSERT_TRUE(gguf) << gguf.error().message();
-  for (const char* text : {"Once upon a time", "", " a  b", "\xC3\xA4\n\t", "Lily's cat <s>"}) {
-    EXPECT_EQ(folder->tokenizer->Encode(text), gguf->tokenizer->Encode(text)) << text;
-  }
-  EXPECT_EQ(folder->stop_tokens, gguf->stop_tokens);
 }
 
 TEST(LoadTokenizer, MistralModelsByThemselves) {

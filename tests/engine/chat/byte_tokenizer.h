@@ -1,0 +1,44 @@
+// A vocabulary of given control tokens and single bytes, for formats whose real tokenizers are not
+// here.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/tokenizer/tokenizer.h"
+
+namespace skerry::engine::testing {
+
+class ByteTokenizer : public Tokenizer {
+ public:
+  explicit ByteTokenizer(std::vector<std::string> control) : control_(std::move(control)) {}
+  std::vector<TokenId> Encode(std::string_view text) const override {
+    std::vector<TokenId> ids;
+    for (const char c : text) ids.push_back(static_cast<uint8_t>(c) + 100);
+    return ids;
+  }
+  int32_t vocab_size() const override { return 356; }
+  std::optional<TokenId> FindControl(std::string_view name) const override {
+    for (size_t i = 0; i < control_.size(); ++i) {
+      if (control_[i] == name) return static_cast<TokenId>(i);
+    }
+    return std::nullopt;
+  }
+  std::string_view TokenName(TokenId id) const override {
+    return IsControl(id) ? std::string_view(control_[id]) : "";
+  }
+  std::string_view TokenBytes(TokenId) const override { return ""; }
+  bool IsControl(TokenId id) const override {
+    return id >= 0 && static_cast<size_t>(id) < control_.size();
+  }
+  std::optional<TokenId> bos() const override { return 0; }
+  std::optional<TokenId> eos() const override { return 1; }
+  bool add_bos() const override { return true; }
+  bool adds_leading_space() const override { return false; }
+
+ private:
+  std::vector<std::string> control_;
+};
+
+}  // namespace skerry::engine::testing
