@@ -1,5 +1,5 @@
-// The model as scheduler, runtime and tests see it: token ids in, logits out, keys and values in a paged
-// cache. An interface, so that everything above it is tested with a fake.
+// The model as scheduler, runtime and tests see it: token ids in, logits out, keys and values in a
+// paged cache. An interface, so that everything above it is tested with a fake.
 #pragma once
 
 #include <cstdint>
@@ -7,17 +7,15 @@
 #include <vector>
 
 #include "appliance/base/result.h"
+#include "engine/device/ids.h"
 
 namespace skerry::engine {
 
-using TokenId = int32_t;
-using BlockId = int32_t;
-
 struct ModelInfo {
   int32_t vocab_size = 0;
-  int32_t max_position = 0;          // longest context the checkpoint was made for, tokens
-  int32_t block_tokens = 16;         // tokens per cache block
-  uint64_t kv_bytes_per_block = 0;   // for all layers, keys and values
+  int32_t max_position = 0;             // longest context the checkpoint was made for, tokens
+  int32_t block_tokens = kBlockTokens;  // tokens per cache block
+  uint64_t kv_bytes_per_block = 0;      // for all layers, keys and values
   uint64_t weight_bytes = 0;
   int32_t n_layers = 0;
 };
@@ -25,8 +23,9 @@ struct ModelInfo {
 // Consecutive tokens of one sequence, to be appended to its cache.
 struct SequenceChunk {
   std::span<const TokenId> tokens;
-  int32_t position = 0;              // of tokens[0] in the sequence; everything before it is cached
-  std::span<const BlockId> blocks;   // the sequence's blocks in order; enough for position + tokens.size()
+  int32_t position = 0;  // of tokens[0] in the sequence; everything before it is cached
+  std::span<const BlockId>
+      blocks;  // the sequence's blocks in order; enough for position + tokens.size()
   enum class Logits { kNone, kLast, kAll } logits = Logits::kLast;
 };
 
@@ -39,9 +38,10 @@ class LanguageModel {
   // Makes room for `n_blocks` cache blocks (ids 0 .. n_blocks-1). kExhausted when memory is short.
   virtual Result<void> AllocateCache(int32_t n_blocks) = 0;
 
-  // Runs all chunks as one batch. `logits` receives one row of vocab_size floats per wanted position, in
-  // the order of the chunks: [n_wanted, vocab_size] f32, row-major; it is resized.
-  virtual Result<void> Forward(std::span<const SequenceChunk> chunks, std::vector<float>& logits) = 0;
+  // Runs all chunks as one batch. `logits` receives one row of vocab_size floats per wanted
+  // position, in the order of the chunks: [n_wanted, vocab_size] f32, row-major; it is resized.
+  virtual Result<void> Forward(std::span<const SequenceChunk> chunks,
+                               std::vector<float>& logits) = 0;
 };
 
 }  // namespace skerry::engine

@@ -16,9 +16,9 @@ struct LogitsCommand {
   int threads = 0;         // as ModelOptions
 };
 
-// One JSON document and a newline: {"tokens":[..],"logits":[[..]],"greedy":[..]}: one row of logits for
-// each prompt position, then the most likely ids that follow (the lowest of equals; it does not stop at an
-// end-of-text id). kInvalidArgument for bad ids or more tokens than the model's context.
+// One JSON document and a newline: {"tokens":[..],"logits":[[..]],"greedy":[..]}: one row of logits
+// for each prompt position, then the most likely ids that follow (the lowest of equals; it does not
+// stop at an end-of-text id). kInvalidArgument for bad ids or more tokens than the model's context.
 Result<std::string> RunLogits(const LogitsCommand& command);
 
 }  // namespace skerry::engine

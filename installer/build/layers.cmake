@@ -19,7 +19,7 @@ set(SKERRY_LAYERS
   "engine/tokenizer: engine/formats"
   "engine/grammar: engine/formats"
   "engine/chat: engine/tokenizer engine/formats"
-  "engine/device/cpu: engine/device"
+  "engine/device/cpu: engine/device engine/formats"
   "engine/device/cuda: engine/device"
   "engine/device: engine/formats"
   "engine/cache: engine/device engine/formats"

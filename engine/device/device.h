@@ -1,0 +1,117 @@
+// The op set: what a device can do with tensors in its memory. Activations are F32, row-major, one
+// row for each token of the batch; n_rows is the batch's number of rows unless said otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "appliance/base/result.h"
+#include "engine/device/ids.h"
+#include "engine/formats/tensor.h"
+
+namespace skerry::engine {
+
+class Device;
+
+// Memory of one device, given back at the end of its life, which the device must outlive.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Device* device, void* data, size_t size_bytes)
+      : device_(device), data_(data), size_bytes_(size_bytes) {}
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  float* floats() const { return static_cast<float*>(data_); }
+  size_t size_bytes() const { return size_bytes_; }
+
+ private:
+  Device* device_ = nullptr;
+  void* data_ = nullptr;
+  size_t size_bytes_ = 0;
+};
+
+// A weight where the device reads it: [rows, cols], row-major.
+struct Weight {
+  DType dtype = DType::kF32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  const void* data = nullptr;
+  // Type-erased: the checkpoint's mapping, a copy of it, or device memory.
+  std::shared_ptr<const void> owner;
+};
+
+// Rows [first_row, first_row + n_rows) of the batch: consecutive tokens of one sequence from
+// `position`.
+struct BatchSequence {
+  int32_t first_row = 0;
+  int32_t n_rows = 0;
+  int32_t position = 0;
+  std::span<const BlockId> blocks;  // of the cache, enough for position + n_rows tokens
+};
+
+struct Batch {
+  int64_t n_rows = 0;
+  std::span<const BatchSequence> sequences;     // cover all rows, in order
+  std::span<const double> inverse_frequencies;  // of the rotary pairs, radians per token
+};
+
+struct AttentionShape {
+  int64_t n_heads = 0;
+  int64_t n_kv_heads = 0;
+  int64_t head_dim = 0;
+  int64_t window = 0;  // a token sees that many, itself included; 0: all before it
+};
+
+// One thread at a time. Ops may run asynchronously on a device of its own; Download waits for them.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string_view name() const = 0;
+
+  // kExhausted when there is not that much. Contents are undefined.
+  virtual Result<Buffer> Allocate(size_t size_bytes) = 0;
+  // Makes a matrix [rows, cols] or a vector [cols] usable as an operand. Matrices keep their
+  // element type; vectors (norms) are widened to F32, which is exact.
+  virtual Result<Weight> Place(const Tensor& tensor) = 0;
+  virtual Result<void> Download(const float* source, std::span<float> out) = 0;
+
+  // The batch that the ops from now on work on; it must stay valid until the next call.
+  virtual Result<void> SetBatch(const Batch& batch) = 0;
+
+  // out[i] = table[ids[i]]: [n_rows, cols].
+  virtual Result<void> Embed(const Weight& table, std::span<const TokenId> ids, float* out) = 0;
+  // out[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight, for `n_rows` rows of weight.cols.
+  virtual Result<void> RmsNorm(const float* x, int64_t n_rows, const Weight& weight, float eps,
+                               float* out) = 0;
+  // y[n_rows, rows] = x[n_rows, cols] * weight^T.
+  virtual Result<void> MatMul(const Weight& weight, const float* x, int64_t n_rows, float* y) = 0;
+  // Rotates the pairs (i, i + head_dim/2) of every head by position * inverse_frequencies[i], in
+  // place.
+  virtual Result<void> Rope(float* x, int64_t n_heads, int64_t head_dim) = 0;
+  // Writes the batch's keys and values ([n_rows, n_kv_heads * head_dim]) into a layer's cache:
+  // [n_blocks, 2, n_kv_heads, kBlockTokens, head_dim] f32, keys first.
+  virtual Result<void> StoreKv(const float* k, const float* v, const AttentionShape& shape,
+                               float* cache) = 0;
+  // Causal attention of every row over its sequence's cache, scaled by 1/sqrt(head_dim):
+  // [n_rows, n_heads * head_dim]. Consecutive heads share a key-value head.
+  virtual Result<void> Attention(const float* q, const AttentionShape& shape, const float* cache,
+                                 float* out) = 0;
+  // out = gate * sigmoid(gate) * up, n elements; out may be an operand.
+  virtual Result<void> SiluMul(const float* gate, const float* up, int64_t n, float* out) = 0;
+  // x += y, n elements.
+  virtual Result<void> Add(float* x, const float* y, int64_t n) = 0;
+  // out[i] = x[rows[i]], rows of `width`.
+  virtual Result<void> GatherRows(const float* x, int64_t width, std::span<const int32_t> rows,
+                                  float* out) = 0;
+
+ private:
+  friend class Buffer;
+  virtual void Release(void* data, size_t size_bytes) = 0;
+};
+
+}  // namespace skerry::engine

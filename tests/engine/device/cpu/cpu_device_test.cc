@@ -1,0 +1,237 @@
+#include "engine/device/cpu/cpu_device.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+namespace skerry::engine {
+namespace {
+
+std::vector<float> Random(size_t n, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> out(n);
+  for (float& value : out) value = normal(random);
+  return out;
+}
+
+std::unique_ptr<Device> Cpu(int threads, std::optional<CpuIsa> isa = {}) {
+  auto device = CreateCpuDevice({threads, isa});
+  EXPECT_TRUE(device) << device.error().message();
+  return *std::move(device);
+}
+
+// A weight over `values`, which must stay alive.
+Weight WeightOf(const std::vector<float>& values, int64_t rows, int64_t cols) {
+  return {DType::kF32, rows, cols, values.data(), nullptr};
+}
+
+TEST(CpuDeviceTest, RefusesBadOptions) {
+  EXPECT_EQ(CreateCpuDevice({-1, {}}).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CreateCpuDevice({1 << 20, {}}).error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(CpuDeviceTest, AllocateRefusesWhatTheMachineLacks) {
+  const auto device = Cpu(1);
+  EXPECT_EQ(device->Allocate(size_t{1} << 50).error().code(), ErrorCode::kExhausted);
+  const auto buffer = device->Allocate(0);
+  EXPECT_TRUE(buffer);
+}
+
+TEST(CpuDeviceTest, PlaceWidensVectorsOnly) {
+  const auto device = Cpu(1);
+  const uint16_t values[] = {0x3f80, 0xc000};  // 1, -2 in BF16
+  const std::span bytes(reinterpret_cast<const uint8_t*>(values), sizeof(values));
+  const Weight vector = *device->Place({DType::kBf16, {2}, bytes, nullptr});
+  EXPECT_EQ(vector.dtype, DType::kF32);
+  EXPECT_EQ(static_cast<const float*>(vector.data)[1], -2.0F);
+  const Weight matrix = *device->Place({DType::kBf16, {1, 2}, bytes, nullptr});
+  EXPECT_EQ(matrix.dtype, DType::kBf16);
+  EXPECT_EQ(matrix.data, values);
+}
+
+TEST(CpuDeviceTest, EmbedAndGatherPickRows) {
+  const auto device = Cpu(2);
+  const std::vector<float> table = Random(15, 1);
+  const TokenId ids[] = {4, 0, 4};
+  std::vector<float> out(9);
+  ASSERT_TRUE(device->Embed(WeightOf(table, 5, 3), ids, out.data()));
+  std::vector<float> again(9);
+  ASSERT_TRUE(device->GatherRows(table.data(), 3, ids, again.data()));
+  EXPECT_EQ(out, again);
+  EXPECT_EQ(out[0], table[12]);
+  EXPECT_EQ(out[5], table[2]);
+}
+
+TEST(CpuDeviceTest, RmsNormMatchesTheDefinition) {
+  for (const int64_t width : {1, 5, 64, 173}) {
+    const auto device = Cpu(2);
+    const std::vector<float> x = Random(7 * width, 2);
+    const std::vector<float> scale = Random(width, 3);
+    std::vector<float> out(x.size());
+    ASSERT_TRUE(device->RmsNorm(x.data(), 7, WeightOf(scale, 1, width), 1e-5F, out.data()));
+    for (int64_t row = 0; row < 7; ++row) {
+      double squares = 0;
+      for (int64_t i = 0; i < width; ++i) squares += std::pow(x[row * width + i], 2);
+      const double norm = std::sqrt(squares / static_cast<double>(width) + 1e-5);
+      for (int64_t i = 0; i < width; ++i) {
+        const double expected = x[row * width + i] / norm * scale[i];
+        EXPECT_NEAR(out[row * width + i], expected, 2e-6 * (1 + std::abs(expected)));
+      }
+    }
+  }
+}
+
+// Shapes around every block size; all threads counts, bit for bit the same.
+TEST(CpuDeviceTest, MatMulMatchesTheDefinition) {
+  const auto one = Cpu(1);
+  const auto three = Cpu(3);
+  for (const int64_t rows : {1, 4, 33, 130}) {
+    for (const int64_t k : {1, 24, 129}) {
+      const std::vector<float> w = Random(rows * k, 4);
+      for (const int64_t n : {1, 2, 6, 100}) {
+        const std::vector<float> x = Random(n * k, 5);
+        std::vector<float> y(n * rows);
+        ASSERT_TRUE(one->MatMul(WeightOf(w, rows, k), x.data(), n, y.data()));
+        for (int64_t i = 0; i < n; ++i) {
+          for (int64_t j = 0; j < rows; ++j) {
+            double expected = 0;
+            for (int64_t c = 0; c < k; ++c) {
+              expected += static_cast<double>(x[i * k + c]) * w[j * k + c];
+            }
+            ASSERT_NEAR(y[i * rows + j], expected, 1e-5 * static_cast<double>(k));
+          }
+        }
+        std::vector<float> again(n * rows);
+        ASSERT_TRUE(three->MatMul(WeightOf(w, rows, k), x.data(), n, again.data()));
+        EXPECT_EQ(y, again);
+      }
+    }
+  }
+}
+
+TEST(CpuDeviceTest, RopeRotatesPairs) {
+  const auto device = Cpu(2);
+  const double frequencies[] = {1.0, 0.3, 0.01};
+  const BlockId blocks[] = {0};
+  const BatchSequence sequences[] = {{0, 2, 100000, blocks}, {2, 1, 0, blocks}};
+  ASSERT_TRUE(device->SetBatch({3, sequences, frequencies}));
+  const std::vector<float> before = Random(36, 6);
+  std::vector<float> x = before;
+  ASSERT_TRUE(device->Rope(x.data(), 2, 6));
+  const double positions[] = {100000, 100001, 0};
+  for (int row = 0; row < 3; ++row) {
+    for (int head = 0; head < 2; ++head) {
+      for (int i = 0; i < 3; ++i) {
+        const int low = row * 12 + head * 6 + i;
+        const double c = std::cos(positions[row] * frequencies[i]);
+        const double s = std::sin(positions[row] * frequencies[i]);
+        EXPECT_NEAR(x[low], before[low] * c - before[low + 3] * s, 1e-6);
+        EXPECT_NEAR(x[low + 3], before[low + 3] * c + before[low] * s, 1e-6);
+      }
+    }
+  }
+}
+
+struct AttentionCase {
+  AttentionShape shape;
+  int32_t position;  // tokens already cached
+  int32_t n_rows;
+};
+
+// Two sequences with scattered blocks, the cache filled in two steps, against a double loop.
+void CheckAttention(Device& device, const AttentionCase& c) {
+  const AttentionShape& shape = c.shape;
+  const std::vector<BlockId> a_blocks = {5, 1, 7, 2};
+  const std::vector<BlockId> b_blocks = {0, 6, 3, 4};
+  const int64_t kv_width = shape.n_kv_heads * shape.head_dim;
+  const int64_t q_width = shape.n_heads * shape.head_dim;
+  std::vector<float> cache(8 * 2 * kv_width * kBlockTokens, NAN);
+  const int32_t total = c.position + c.n_rows;
+  const std::vector<float> k = Random(2 * total * kv_width, 7);
+  const std::vector<float> v = Random(2 * total * kv_width, 8);
+  const std::vector<float> q = Random(2 * c.n_rows * q_width, 9);
+  auto rows_of = [&](const std::vector<float>& all, int32_t begin, int32_t n) {
+    std::vector<float> out;
+    for (int sequence = 0; sequence < 2; ++sequence) {
+      const auto first = all.begin() + (sequence * total + begin) * kv_width;
+      out.insert(out.end(), first, first + n * kv_width);
+    }
+    return out;
+  };
+  auto store = [&](int32_t begin, int32_t n) {
+    const BatchSequence sequences[] = {{0, n, begin, a_blocks}, {n, n, begin, b_blocks}};
+    ASSERT_TRUE(device.SetBatch({2 * n, sequences, {}}));
+    ASSERT_TRUE(device.StoreKv(rows_of(k, begin, n).data(), rows_of(v, begin, n).data(), shape,
+                               cache.data()));
+  };
+  if (c.position > 0) store(0, c.position);
+  store(c.position, c.n_rows);
+  const BatchSequence sequences[] = {{0, c.n_rows, c.position, a_blocks},
+                                     {c.n_rows, c.n_rows, c.position, b_blocks}};
+  ASSERT_TRUE(device.SetBatch({2 * c.n_rows, sequences, {}}));
+  std::vector<float> out(q.size());
+  ASSERT_TRUE(device.Attention(q.data(), shape, cache.data(), out.data()));
+  const int64_t group = shape.n_heads / shape.n_kv_heads;
+  for (int64_t row = 0; row < 2 * c.n_rows; ++row) {
+    const int64_t sequence = row / c.n_rows;
+    const int64_t position = c.position + row % c.n_rows;
+    const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, position + 1 - shape.window) : 0;
+    for (int64_t head = 0; head < shape.n_heads; ++head) {
+      const float* query = &q[row * q_width + head * shape.head_dim];
+      const int64_t kv_at = head / group * shape.head_dim;
+      std::vector<double> weights;
+      double sum = 0;
+      for (int64_t key = begin; key <= position; ++key) {
+        double dot = 0;
+        for (int64_t i = 0; i < shape.head_dim; ++i) {
+          dot += static_cast<double>(query[i]) * k[(sequence * total + key) * kv_width + kv_at + i];
+        }
+        weights.push_back(std::exp(dot / std::sqrt(static_cast<double>(shape.head_dim))));
+        sum += weights.back();
+      }
+      for (int64_t i = 0; i < shape.head_dim; ++i) {
+        double expected = 0;
+        for (int64_t key = begin; key <= position; ++key) {
+          expected +=
+              weights[key - begin] / sum * v[(sequence * total + key) * kv_width + kv_at + i];
+        }
+        ASSERT_NEAR(out[row * q_width + head * shape.head_dim + i], expected, 3e-6)
+            << "row " << row << " head " << head;
+      }
+    }
+  }
+}
+
+TEST(CpuDeviceTest, AttentionMatchesTheDefinition) {
+  const AttentionCase cases[] = {
+      {{1, 1, 2, 0}, 0, 1},   {{4, 2, 8, 0}, 0, 20},  {{6, 2, 10, 0}, 16, 1},
+      {{4, 4, 16, 0}, 33, 5}, {{8, 1, 6, 0}, 15, 17}, {{4, 2, 8, 1}, 0, 20},
+      {{4, 2, 8, 5}, 14, 9},  {{4, 2, 8, 16}, 30, 4}, {{4, 2, 8, 1000}, 30, 4},
+  };
+  for (const CpuIsa isa : {CpuIsa::kPortable, BestCpuIsa()}) {
+    const auto device = Cpu(2, isa);
+    for (const AttentionCase& c : cases) CheckAttention(*device, c);
+  }
+}
+
+TEST(CpuDeviceTest, AddAndSiluMul) {
+  const auto device = Cpu(2);
+  const size_t n = 40001;  // more than one task
+  const std::vector<float> a = Random(n, 10);
+  const std::vector<float> b = Random(n, 11);
+  std::vector<float> sum = a;
+  ASSERT_TRUE(device->Add(sum.data(), b.data(), n));
+  std::vector<float> silu(n);
+  ASSERT_TRUE(device->SiluMul(a.data(), b.data(), n, silu.data()));
+  for (size_t i = 0; i < n; ++i) {
+    ASSERT_EQ(sum[i], a[i] + b[i]);
+    ASSERT_NEAR(silu[i], a[i] / (1 + std::exp(-static_cast<double>(a[i]))) * b[i], 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace skerry::engine
