@@ -1,0 +1,62 @@
+// Makes a bundle: hashes the model, signs a manifest of it, writes the archive.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "appliance/base/files.h"
+#include "appliance/base/result.h"
+#include "bundler/build/secret_key.h"
+#include "bundler/format/manifest.h"
+#include "bundler/inspect/model.h"
+
+namespace skerry::build {
+
+struct SourceFile {
+  std::string name;  // in the bundle
+  std::string path;  // in the source's file system
+};
+
+struct Source {
+  std::vector<SourceFile> files;      // sorted by name
+  std::vector<std::string> left_out;  // what was not taken, for the user to see
+};
+
+// The files of a model folder, or a single GGUF file. Leaves out what download tools and version
+// control leave behind (.git, .gitattributes, .gitignore, .cache) and what matches `exclude`
+// (fnmatch patterns on the whole relative name). kUntrusted for links and other things that are not
+// regular files.
+Result<Source> ListSource(FileSystem& files, const std::string& path,
+                          const std::vector<std::string>& exclude = {});
+
+struct CreateOptions {
+  std::string id;  // ORG/NAME
+  std::string version;
+  uint64_t release_seq = 0;
+  std::string root_text;  // the trust root that travels along; its release role must trust the keys
+  std::string revocations_text;       // empty: none
+  std::vector<SourceFile> documents;  // licence, model card, SBOM ...: sorted by name
+  unsigned threads = 0;               // 0: one per core
+  // Called after every chunk; total counts both passes over the data.
+  std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress;
+};
+
+struct Created {
+  Sha256Digest digest;  // of the manifest: the bundle's name in a store
+  format::Manifest manifest;
+  inspect::ModelFormat model_format = inspect::ModelFormat::kHuggingFace;
+  uint64_t bundle_bytes = 0;
+};
+
+// Writes the bundle to `output_path` by way of "output_path.new"; an existing bundle is replaced
+// only by a whole one. The bytes depend on files, options and keys alone. kUntrusted when the keys
+// do not satisfy the root, or for a model that must not travel; kCorrupt when a file changed while
+// it was read.
+Result<Created> CreateBundle(FileSystem& source_files, const Source& source,
+                             const CreateOptions& options, std::span<const SecretKey> keys,
+                             FileSystem& output_files, const std::string& output_path);
+
+}  // namespace skerry::build
