@@ -1,0 +1,66 @@
+// Runs a layer plan on a device.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "engine/device/device.h"
+#include "engine/formats/checkpoint.h"
+#include "engine/model/language_model.h"
+#include "engine/model/layer_plan.h"
+
+namespace skerry::engine {
+
+class PlanModel : public LanguageModel {
+ public:
+  static Result<std::unique_ptr<PlanModel>> Create(const Checkpoint& checkpoint,
+                                                   std::unique_ptr<Device> device);
+
+  const ModelInfo& info() const override { return info_; }
+  Result<void> AllocateCache(int32_t n_blocks) override;
+  Result<void> Forward(std::span<const SequenceChunk> chunks, std::vector<float>& logits) override;
+
+ private:
+  struct Layer {
+    std::vector<Weight> weights;  // by step of the plan; empty where the step has none
+  };
+
+  PlanModel(const ModelConfig& config, std::unique_ptr<Device> device);
+  Result<Weight> LoadWeight(const Checkpoint& checkpoint, std::string_view name,
+                            std::span<const int64_t> shape);
+  Result<void> LoadLayer(const Checkpoint& checkpoint, int64_t layer);
+  Result<void> CheckChunk(const SequenceChunk& chunk) const;
+  Result<void> GatherBatch(std::span<const SequenceChunk> chunks);
+  Result<void> ReserveRows(int64_t n_rows);
+  Result<void> RunStep(const Step& step, const Weight& weight, float* cache);
+  Result<void> ComputeLogits(std::vector<float>& logits);
+
+  float* Rows(Slot slot) const { return slots_[static_cast<int>(slot)].floats(); }
+
+  ModelConfig config_;
+  ModelInfo info_;
+  AttentionShape attention_;
+  std::vector<double> inverse_frequencies_;
+  std::unique_ptr<Device> device_;  // before everything that lies in its memory
+
+  std::span<const Step> plan_;
+  std::vector<Layer> layers_;
+  Weight embed_;
+  Weight final_norm_;
+  Weight lm_head_;
+  int32_t n_blocks_ = 0;
+  Buffer cache_;  // the layers' caches one after the other
+
+  // The running batch, and room for the largest one so far.
+  int64_t n_rows_ = 0;
+  int64_t row_capacity_ = 0;
+  std::array<Buffer, kSlots> slots_;
+  std::vector<TokenId> ids_;
+  std::vector<BatchSequence> sequences_;
+  std::vector<int32_t> wanted_;  // rows whose logits are asked for
+  int64_t logit_capacity_ = 0;
+  Buffer logits_;
+};
+
+}  // namespace skerry::engine
