@@ -40,6 +40,12 @@ const CodeRow& Row(ErrorCode code) {
 }  // namespace
 
 std::string_view ErrorCodeName(ErrorCode code) { return Row(code).name; }
+ErrorCode ErrorCodeFromName(std::string_view name) {
+  for (const CodeRow& row : kCodes) {
+    if (row.name == name) return row.code;
+  }
+  return ErrorCode::kInternal;
+}
 int ExitStatus(ErrorCode code) { return Row(code).exit_status; }
 int HttpStatus(ErrorCode code) { return Row(code).http_status; }
 

@@ -25,6 +25,8 @@ enum class ErrorCode {
 
 // The code's name as logs and JSON spell it, e.g. "invalid_argument".
 std::string_view ErrorCodeName(ErrorCode code);
+// The inverse; kInternal for a name that is not one.
+ErrorCode ErrorCodeFromName(std::string_view name);
 
 // Exit status of a program that ends with this error: 2 for usage (kInvalidArgument), else 1.
 int ExitStatus(ErrorCode code);

@@ -48,6 +48,8 @@ TEST(Result, TablesOfStatuses) {
   EXPECT_EQ(ExitStatus(ErrorCode::kUntrusted), 1);
   EXPECT_EQ(HttpStatus(ErrorCode::kNotFound), 404);
   EXPECT_EQ(ErrorCodeName(ErrorCode::kAlreadyExists), "already_exists");
+  EXPECT_EQ(ErrorCodeFromName("already_exists"), ErrorCode::kAlreadyExists);
+  EXPECT_EQ(ErrorCodeFromName("no such name"), ErrorCode::kInternal);
 }
 
 TEST(Result, ErrnoChoosesTheCode) {

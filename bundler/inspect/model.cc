@@ -1,0 +1,201 @@
+#include "bundler/inspect/model.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "appliance/base/encode.h"
+#include "appliance/base/json.h"
+#include "bundler/format/names.h"
+#include "bundler/inspect/content.h"
+#include "bundler/inspect/gguf.h"
+#include "bundler/inspect/safetensors.h"
+
+namespace skerry::inspect {
+
+namespace {
+
+constexpr size_t kMaxConfigBytes = 16 << 20;
+constexpr size_t kMaxIndexBytes = 32 << 20;
+constexpr std::string_view kTokenizerNames[] = {"tokenizer.json", "tokenizer.model", "tekken.json",
+                                                "vocab.json", "vocab.txt"};
+
+using format::Quote;
+
+Error NoModel(std::string message) { return Error(ErrorCode::kNotFound, std::move(message)); }
+
+bool Has(const ModelFiles& files, std::string_view name) {
+  return std::find(files.names.begin(), files.names.end(), name) != files.names.end();
+}
+
+bool IsTop(std::string_view name) { return name.find('/') == std::string_view::npos; }
+
+size_t CountTop(const ModelFiles& files, std::string_view prefix, std::string_view suffix) {
+  return static_cast<size_t>(
+      std::count_if(files.names.begin(), files.names.end(), [&](const std::string& name) {
+        return IsTop(name) && name.starts_with(prefix) && name.ends_with(suffix);
+      }));
+}
+
+bool HasTokenizer(const ModelFiles& files) {
+  // Mistral also publishes versions by suffix: tokenizer.model.v3.
+  return std::any_of(std::begin(kTokenizerNames), std::end(kTokenizerNames),
+                     [&](std::string_view name) { return Has(files, name); }) ||
+         CountTop(files, "tokenizer.model.", "") > 0;
+}
+
+Result<Json> ReadJson(const ModelFiles& files, const std::string& name, size_t max_bytes) {
+  const std::unique_ptr<File> file = TRY(files.open(name));
+  const std::string text = TRY(ReadAll(*file, max_bytes).WithContext("file " + Quote(name)));
+  const JsonLimits limits{.max_bytes = max_bytes};
+  return ParseJson(text, limits).WithContext("file " + Quote(name));
+}
+
+// Transformers runs Python code that 'auto_map' names, so a model with it depends on code.
+bool NamesCode(const Json& json) {
+  if (json.is_object()) {
+    for (const auto& item : json.items()) {
+      if (item.key() == "auto_map" || NamesCode(item.value())) return true;
+    }
+  } else if (json.is_array()) {
+    return std::any_of(json.begin(), json.end(), NamesCode);
+  }
+  return false;
+}
+
+Result<void> CheckConfig(const ModelFiles& files, const std::string& name) {
+  const Json json = TRY(ReadJson(files, name, kMaxConfigBytes));
+  if (NamesCode(json)) {
+    return Error(ErrorCode::kUntrusted,
+                 "file " + Quote(name) +
+                     " is refused: it has 'auto_map', so the model needs Python code of its own; "
+                     "models that do are not supported");
+  }
+  return {};
+}
+
+Result<void> CheckFile(const ModelFiles& files, const std::string& name) {
+  const std::unique_ptr<File> file = TRY(files.open(name));
+  const uint64_t size = TRY(file->Size());
+  std::string head(std::min<uint64_t>(size, kHeadBytes), '\0');
+  const size_t got = TRY(file->ReadAt(0, {reinterpret_cast<uint8_t*>(head.data()), head.size()}));
+  head.resize(got);
+  TRY(CheckContent(name, AsBytes(head), size <= kHeadBytes));
+  if (name.ends_with(".safetensors")) {
+    return CheckSafetensors(*file).WithContext("file " + Quote(name));
+  }
+  if (name.ends_with(".gguf")) {
+    TRY(CheckGguf(*file).WithContext("file " + Quote(name)));
+  }
+  if (name.ends_with("config.json") || name == "params.json") return CheckConfig(files, name);
+  return {};
+}
+
+// Every shard that the index names is there.
+Result<void> CheckIndex(const ModelFiles& files, const std::string& name) {
+  const Json json = TRY(ReadJson(files, name, kMaxIndexBytes));
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  if (!json.is_object() || map == json.end() || !map->is_object()) {
+    return Error(ErrorCode::kCorrupt, "file " + Quote(name) + " has no 'weight_map'");
+  }
+  std::set<std::string> shards;
+  for (const auto& item : map->items()) {
+    if (!item.value().is_string()) {
+      return Error(ErrorCode::kCorrupt, "file " + Quote(name) + ": 'weight_map' must hold names");
+    }
+    shards.insert(item.value().get<std::string>());
+  }
+  for (const std::string& shard : shards) {
+    if (!Has(files, shard)) {
+      return NoModel("weights are missing: file " + Quote(name) + " names " + Quote(shard) +
+                     "; is the download complete?");
+    }
+  }
+  return {};
+}
+
+Result<void> CheckHuggingFace(const ModelFiles& files) {
+  const Json config = TRY(ReadJson(files, "config.json", kMaxConfigBytes));
+  if (!config.is_object() ||
+      (!config.contains("model_type") && !config.contains("architectures"))) {
+    return NoModel(
+        "file 'config.json' names neither 'model_type' nor 'architectures': it does not "
+        "describe a model");
+  }
+  for (const std::string& name : files.names) {
+    if (IsTop(name) && name.ends_with(".safetensors.index.json")) TRY(CheckIndex(files, name));
+  }
+  return {};
+}
+
+// "NAME-00001-of-00003.gguf": all three parts are there.
+Result<void> CheckGgufParts(const ModelFiles& files) {
+  constexpr std::string_view kPattern = "-00001-of-00001.gguf";
+  for (const std::string& name : files.names) {
+    if (name.size() <= kPattern.size() || !name.ends_with(".gguf")) continue;
+    const size_t at = name.size() - kPattern.size();
+    const std::string count = name.substr(at + 10, 5);
+    if (name[at] != '-' || name.substr(at + 6, 4) != "-of-" ||
+        count.find_first_not_of("0123456789") != std::string::npos) {
+      continue;
+    }
+    for (int part = 1; part <= std::stoi(count); ++part) {
+      const std::string digits = std::to_string(part);
+      const std::string wanted = name.substr(0, at + 1) + std::string(5 - digits.size(), '0') +
+                                 digits + name.substr(at + 6);
+      if (!Has(files, wanted)) return NoModel("part " + Quote(wanted) + " of the model is missing");
+    }
+  }
+  return {};
+}
+
+Result<ModelFormat> Recognise(const ModelFiles& files) {
+  const bool safetensors = CountTop(files, "", ".safetensors") > 0;
+  const bool mistral =
+      Has(files, "params.json") && CountTop(files, "consolidated", ".safetensors") > 0;
+  const bool hugging_face = Has(files, "config.json") && safetensors;
+  if (hugging_face || mistral) {
+    if (!HasTokenizer(files)) {
+      return NoModel(
+          "there is no tokenizer (tokenizer.json, tokenizer.model or tekken.json) beside "
+          "the weights");
+    }
+    return hugging_face ? ModelFormat::kHuggingFace : ModelFormat::kMistral;
+  }
+  if (CountTop(files, "", ".gguf") > 0) return ModelFormat::kGguf;
+  if (safetensors) {
+    return NoModel("there are weights (*.safetensors) but neither 'config.json' nor 'params.json'");
+  }
+  if (Has(files, "config.json") || Has(files, "params.json")) {
+    return NoModel("there is a configuration but no weights: *.safetensors or *.gguf is wanted");
+  }
+  return NoModel(
+      "this is not a model: a folder with config.json and *.safetensors, with params.json "
+      "and consolidated*.safetensors, or a *.gguf file is wanted");
+}
+
+}  // namespace
+
+std::string_view ModelFormatName(ModelFormat format) {
+  switch (format) {
+    case ModelFormat::kHuggingFace:
+      return "huggingface";
+    case ModelFormat::kMistral:
+      return "mistral";
+    case ModelFormat::kGguf:
+      return "gguf";
+  }
+  return "?";
+}
+
+Result<ModelFormat> InspectModel(const ModelFiles& files) {
+  // What must not travel comes first: its message matters more than a missing file.
+  for (const std::string& name : files.names) TRY(CheckFile(files, name));
+  const ModelFormat format = TRY(Recognise(files));
+  if (format == ModelFormat::kHuggingFace) TRY(CheckHuggingFace(files));
+  if (format == ModelFormat::kGguf) TRY(CheckGgufParts(files));
+  return format;
+}
+
+}  // namespace skerry::inspect
