@@ -41,6 +41,22 @@ TEST(CpuDeviceTest, AllocateRefusesWhatTheMachineLacks) {
   EXPECT_TRUE(buffer);
 }
 
+TEST(CpuDeviceTest, BuffersMove) {
+  const auto device = Cpu(1);
+  Buffer a = *device->Allocate(100);
+  float* const data = a.floats();
+  data[24] = 7.0F;
+  Buffer b = std::move(a);
+  EXPECT_EQ(a.floats(), nullptr);
+  EXPECT_EQ(b.floats(), data);
+  EXPECT_EQ(b.size_bytes(), 100U);
+  Buffer c = *device->Allocate(4);
+  c = std::move(b);
+  EXPECT_EQ(c.floats()[24], 7.0F);
+  c = Buffer();
+  EXPECT_EQ(c.floats(), nullptr);
+}
+
 TEST(CpuDeviceTest, PlaceWidensVectorsOnly) {
   const auto device = Cpu(1);
   const uint16_t values[] = {0x3f80, 0xc000};  // 1, -2 in BF16

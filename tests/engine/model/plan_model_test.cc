@@ -1,6 +1,6 @@
 // What scheduler and runtime rely on: batches, chunks and threads change nothing, bit for bit, and
 // wrong calls are refused. On random weights, so no fixtures are needed.
-#include "engine/model/load.h"
+#include "engine/model/plan_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include <random>
 
 #include "appliance/base/testing/fixtures.h"
+#include "engine/model/load.h"
 #include "tests/engine/formats/gguf_writer.h"
 #include "tests/engine/model/golden.h"
 
@@ -94,7 +95,7 @@ GgufWriter RandomModel(uint32_t type, uint32_t window, const Change& change) {
   return writer;
 }
 
-class LoadTest : public ::testing::Test {
+class PlanModelTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<LanguageModel>> TryLoad(uint32_t type, int threads, uint32_t window = 0,
                                                  const Change& change = {}) {
@@ -135,7 +136,7 @@ std::vector<float> Row(const std::vector<float>& logits, size_t row) {
           logits.begin() + static_cast<ptrdiff_t>((row + 1) * kVocab)};
 }
 
-TEST_F(LoadTest, Info) {
+TEST_F(PlanModelTest, Info) {
   const auto model = Load(kBf16, 1);
   EXPECT_EQ(model->info().vocab_size, kVocab);
   EXPECT_EQ(model->info().max_position, kContext);
@@ -147,7 +148,7 @@ TEST_F(LoadTest, Info) {
 }
 
 // The whole prompt at once, in chunks of every size, and token by token.
-TEST_F(LoadTest, ChunksChangeNothing) {
+TEST_F(PlanModelTest, ChunksChangeNothing) {
   const std::vector<TokenId> ids = Tokens(50, 1);
   const std::vector<BlockId> blocks = {3, 9, 0, 7};
   for (const uint32_t type : {0U, kF16, kBf16}) {
@@ -171,7 +172,7 @@ TEST_F(LoadTest, ChunksChangeNothing) {
 }
 
 // A decode step and prompts of two other sequences in one batch: each gets what it gets alone.
-TEST_F(LoadTest, BatchChangesNothing) {
+TEST_F(PlanModelTest, BatchChangesNothing) {
   const auto model = Load(kBf16, 2);
   const std::vector<TokenId> a = Tokens(20, 2);
   const std::vector<TokenId> b = Tokens(35, 3);
@@ -193,7 +194,7 @@ TEST_F(LoadTest, BatchChangesNothing) {
   EXPECT_EQ(Row(together, 1 + b.size()), c_alone);
 }
 
-TEST_F(LoadTest, ThreadsChangeNothing) {
+TEST_F(PlanModelTest, ThreadsChangeNothing) {
   const std::vector<TokenId> ids = Tokens(40, 5);
   const std::vector<BlockId> blocks = {0, 1, 2};
   std::vector<std::vector<float>> results;
@@ -204,7 +205,7 @@ TEST_F(LoadTest, ThreadsChangeNothing) {
   }
 }
 
-TEST_F(LoadTest, WindowForgetsWhatLiesBeforeIt) {
+TEST_F(PlanModelTest, WindowForgetsWhatLiesBeforeIt) {
   constexpr uint32_t kWindow = 4;
   const std::vector<BlockId> blocks = {0, 1, 2};
   std::vector<TokenId> ids = Tokens(40, 6);
@@ -219,7 +220,7 @@ TEST_F(LoadTest, WindowForgetsWhatLiesBeforeIt) {
   }
 }
 
-TEST_F(LoadTest, WantedRowsOnly) {
+TEST_F(PlanModelTest, WantedRowsOnly) {
   const auto model = Load(0, 1);
   const std::vector<TokenId> ids = Tokens(6, 7);
   const std::vector<BlockId> blocks = {0};
@@ -229,7 +230,7 @@ TEST_F(LoadTest, WantedRowsOnly) {
   EXPECT_TRUE(Forward(*model, {}).empty());
 }
 
-TEST_F(LoadTest, RefusesWrongCalls) {
+TEST_F(PlanModelTest, RefusesWrongCalls) {
   const auto model = Load(0, 1);
   const std::vector<TokenId> ids = Tokens(17, 8);
   const std::vector<TokenId> negative = {-1};
@@ -258,7 +259,7 @@ TEST_F(LoadTest, RefusesWrongCalls) {
   EXPECT_EQ(model->AllocateCache(0).error().code(), ErrorCode::kInvalidArgument);
 }
 
-TEST_F(LoadTest, CacheBeyondMemoryIsRefused) {
+TEST_F(PlanModelTest, CacheBeyondMemoryIsRefused) {
   auto model = TryLoad(0, 1);
   ASSERT_TRUE(model);
   EXPECT_EQ((*model)->AllocateCache(2147483647).error().code(), ErrorCode::kExhausted);
@@ -271,7 +272,7 @@ TEST_F(LoadTest, CacheBeyondMemoryIsRefused) {
   EXPECT_TRUE((*model)->Forward(std::span(&chunk, 1), logits));
 }
 
-TEST_F(LoadTest, NamesWhatIsMissingOrMisshapen) {
+TEST_F(PlanModelTest, NamesWhatIsMissingOrMisshapen) {
   const auto missing = TryLoad(0, 1, 0, [](std::string& name, std::vector<uint64_t>&) {
     if (name == "blk.1.ffn_up.weight") name = "";
   });
@@ -286,7 +287,7 @@ TEST_F(LoadTest, NamesWhatIsMissingOrMisshapen) {
               HasSubstr("'blk.0.attn_k.weight' has shape [40, 44], expected [20, 44]"));
 }
 
-TEST_F(LoadTest, RefusesThreadCounts) {
+TEST_F(PlanModelTest, RefusesThreadCounts) {
   EXPECT_EQ(TryLoad(0, -1).error().code(), ErrorCode::kInvalidArgument);
 }
 

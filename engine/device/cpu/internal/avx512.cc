@@ -3,6 +3,12 @@
 #include "engine/device/cpu/kernels.h"
 
 #if defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12's own intrinsics start from a deliberately undefined register and warn about it (GCC bug
+// 105593); to be removed with GCC 13.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #define SKERRY_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx2,fma,f16c")))
