@@ -66,7 +66,7 @@ class Probe {
   // start with what makes a socket blank again.
   void TryAtHand(const std::string& which, int socket, bool may_shut_down) {
     Target target;
-    if (!internal::ParseTarget(AF_INET, targets_.ipv4, targets_.port, &target)) {
+    if (!internal::TargetFor(socket, targets_.ipv4, targets_.ipv6, targets_.port, &target)) {
       for (const char* way :
            {".fastopen", ".fastopen_sendmsg", ".reconnect", ".fastopen_connect"}) {
         Try(which + way, NoTarget());

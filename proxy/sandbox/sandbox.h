@@ -27,7 +27,7 @@ namespace skerry::proxy {
 // Consequences for callers: sd_notify, syslog, getaddrinfo and posix_spawn do not work any more.
 Result<void> EnterSandbox();
 
-// True when a system call filter holds the calling thread.
+// True when the calling thread can make no socket of any kind: the filter holds it.
 bool InSandbox();
 
 }  // namespace skerry::proxy

@@ -27,6 +27,10 @@ struct Target {
 
 // False when `text` is no address of `family`.
 bool ParseTarget(int family, const std::string& text, uint16_t port, Target* target);
+// The address in the form that `socket`, an internet socket of either family, can connect to; false
+// when there is none.
+bool TargetFor(int socket, const std::string& ipv4, const std::string& ipv6, uint16_t port,
+               Target* target);
 
 Verdict TryTcp(const Target& target, int timeout_ms);
 Verdict TryUdp(const Target& target, int timeout_ms);
