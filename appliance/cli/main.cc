@@ -18,6 +18,8 @@ constexpr AddCommands kCommands[] = {
     AddKeysCommands,
     AddTrustCommands,
     AddBundleCommands,
+    AddServeCommand,
+    AddAskCommand,
 };
 
 int Fail(const Error& error) {

@@ -13,9 +13,8 @@ TEST(SseParser, EveryWayOfCuttingGivesTheSameEvents) {
     SseParser parser;
     std::vector<SseEvent> all;
     for (size_t at = 0; at < kStream.size(); at += step) {
-      for (SseEvent& event : parser.Feed(kStream.substr(at, step)).value()) {
-        all.push_back(std::move(event));
-      }
+      const std::vector<SseEvent> some = parser.Feed(kStream.substr(at, step)).value();
+      all.insert(all.end(), some.begin(), some.end());
     }
     ASSERT_EQ(all.size(), 3u) << step;
     EXPECT_EQ(all[0].type, "message");
