@@ -53,6 +53,17 @@ constexpr const char* kAllowed[] = {
     "getrlimit", "getrusage", "getsid", "gettimeofday", "getuid", "nanosleep", "setitimer",
     "sysinfo", "time", "times", "uname"};
 
+// All that the dialer needs besides socket() of one family and sendmsg().
+constexpr const char* kDialerAllowed[] = {"brk",          "clock_gettime",  "close",
+                                          "connect",      "exit",           "exit_group",
+                                          "fcntl",        "futex",          "getpeername",
+                                          "getpid",       "getsockopt",     "gettid",
+                                          "madvise",      "mremap",         "munmap",
+                                          "poll",         "ppoll",          "read",
+                                          "recvfrom",     "recvmsg",        "restart_syscall",
+                                          "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+                                          "sigaltstack",  "write"};
+
 // No program of ours ever tries these: a process that does is not ours any more.
 constexpr const char* kDeadly[] = {"acct",
                                    "add_key",
@@ -228,6 +239,11 @@ void AddSocketRules(Filter& filter) {
   }
 }
 
+void AddDeadlyRules(Filter& filter) {
+  for (const char* call : kDeadly) filter.Add(SCMP_ACT_KILL_PROCESS, call);
+  filter.AddUnknownNumbers(SCMP_ACT_ERRNO(ENOSYS));
+}
+
 void AddProcessRules(Filter& filter) {
   // Threads, never processes or namespaces. clone3 hides its flags behind a pointer; the C library
   // falls back to clone when it seems not to exist.
@@ -263,8 +279,7 @@ Result<void> EnterSandbox() {
     return ErrnoError("cannot forbid core dumps", errno);
   Filter filter;
   for (const char* call : kAllowed) filter.Add(SCMP_ACT_ALLOW, call);
-  for (const char* call : kDeadly) filter.Add(SCMP_ACT_KILL_PROCESS, call);
-  filter.AddUnknownNumbers(SCMP_ACT_ERRNO(ENOSYS));
+  AddDeadlyRules(filter);
   AddSocketRules(filter);
   AddProcessRules(filter);
   AddMemoryRules(filter);
@@ -273,6 +288,21 @@ Result<void> EnterSandbox() {
   if (InSandbox()) return {};
   return Error(ErrorCode::kInternal,
                "the system call filter was installed but refuses nothing; nothing is served");
+}
+
+Result<void> EnterDialerSandbox(int family) {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return ErrnoError("cannot forbid core dumps", errno);
+  Filter filter;
+  for (const char* call : kDialerAllowed) filter.Add(SCMP_ACT_ALLOW, call);
+  AddDeadlyRules(filter);
+  constexpr uint64_t kTypeMask = 0xf;  // without SOCK_NONBLOCK and SOCK_CLOEXEC
+  filter.Add(SCMP_ACT_ALLOW, "socket",
+             {Equal(0, static_cast<uint64_t>(family)), Masked(1, kTypeMask, SOCK_STREAM)});
+  filter.Add(SCMP_ACT_ALLOW, "sendmsg", {Masked(2, MSG_FASTOPEN, 0)});
+  filter.Add(SCMP_ACT_ALLOW, "tgkill", {Equal(0, static_cast<uint64_t>(::getpid()))});
+  AddMemoryRules(filter);
+  return filter.Load();
 }
 
 }  // namespace skerry::proxy

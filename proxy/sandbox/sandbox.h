@@ -27,6 +27,11 @@ namespace skerry::proxy {
 // Consequences for callers: sd_notify, syslog, getaddrinfo and posix_spawn do not work any more.
 Result<void> EnterSandbox();
 
+// Confines the dialer for good: it opens stream sockets of `family` (AF_UNIX for engines, AF_INET
+// for admin on loopback), connects them and passes them on. No files, no listening, no threads, no
+// processes. To be called when everything else it needs is open. Errors as above.
+Result<void> EnterDialerSandbox(int family);
+
 // True when the calling thread can make no socket of any kind: the filter holds it.
 bool InSandbox();
 

@@ -349,6 +349,69 @@ TEST(Sandbox, DescriptorsStillArriveFromTheDialer) {
   EXPECT_EQ(::read(read_end.get(), text, sizeof text), 5);
 }
 
+// The errno that `call` leaves in the dialer's sandbox; 0 when it succeeds, 255 when it is deadly.
+int DialerErrnoOf(int family, const std::function<long()>& call) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (!EnterDialerSandbox(family)) ::_exit(kNotEntered);
+    ::_exit(call() < 0 ? errno : 0);
+  }
+  const ExitState state = WaitForExit(pid, 30'000).value().value();
+  return state.signalled ? 255 : state.code;
+}
+
+TEST(DialerSandbox, ConnectsSocketsOfOneFamily) {
+  const Listener listener = ListenOnLoopback();
+  const auto dial = [&](int family, int type) {
+    const int fd = ::socket(family, type | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    return ::connect(fd, reinterpret_cast<const sockaddr*>(&listener.address),
+                     sizeof listener.address);
+  };
+  EXPECT_EQ(DialerErrnoOf(AF_INET, [&] { return dial(AF_INET, SOCK_STREAM); }), 0);
+  EXPECT_EQ(DialerErrnoOf(AF_INET, [&] { return dial(AF_INET, SOCK_DGRAM); }), EPERM);
+  EXPECT_EQ(DialerErrnoOf(AF_INET, [&] { return dial(AF_INET6, SOCK_STREAM); }), EPERM);
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [&] { return dial(AF_INET, SOCK_STREAM); }), EPERM);
+
+  const testing::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/sock";
+  const UniqueFd engine = ListenUnix(path).value();
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [&] { return ConnectUnix(path) ? 0 : -1; }), 0);
+}
+
+TEST(DialerSandbox, DoesNothingElse) {
+  const Listener listener = ListenOnLoopback();
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [] { return ::open("/etc/passwd", O_RDONLY); }), EPERM);
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [&] { return ::listen(listener.fd.get(), 1); }), EPERM);
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [&] { return ::accept(listener.fd.get(), nullptr, nullptr); }),
+            EPERM);
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [] { return ::fork(); }), EPERM);
+  EXPECT_EQ(DialerErrnoOf(AF_UNIX, [] { return ::syscall(SYS_ptrace, 0, 0, 0, 0); }), 255);
+}
+
+TEST(DialerSandbox, PassesConnectedDescriptorsOn) {
+  const testing::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/sock";
+  const UniqueFd engine = ListenUnix(path).value();
+  auto [here, there] = SeqpacketPair().value();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    here.Reset();
+    if (!EnterDialerSandbox(AF_UNIX)) ::_exit(kNotEntered);
+    if (!ReceiveMessage(there.get(), 16)) ::_exit(1);
+    const auto connected = ConnectUnix(path);
+    if (!connected) ::_exit(2);
+    ::_exit(SendMessage(there.get(), "x", {connected->get()}) ? 0 : 3);
+  }
+  ASSERT_TRUE(SendMessage(here.get(), "engine"));
+  const PassedMessage answer = ReceiveMessage(here.get(), 16).value();
+  EXPECT_EQ(WaitForExit(pid, 30'000).value()->code, 0);
+  ASSERT_EQ(answer.fds.size(), 1u);
+  const UniqueFd accepted = AcceptUnix(engine.get()).value();
+  ASSERT_TRUE(WriteFully(answer.fds[0].get(), "hi\n"));
+  EXPECT_EQ(ReadLine(accepted.get(), 8).value(), "hi");
+}
+
 // A self-signed P-256 certificate in `context`.
 bool UseFreshCertificate(SSL_CTX* context) {
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
