@@ -1,0 +1,115 @@
+#include "engine/runtime/answer.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/tokenizer/load.h"
+
+namespace skerry::engine {
+namespace {
+
+constexpr TokenId kToolCalls = 5;
+
+std::unique_ptr<Tokenizer> Demo() {
+  auto loaded = LoadTokenizer(SKERRY_SOURCE_DIR "/installer/demo-model/model");
+  EXPECT_TRUE(loaded) << loaded.error().message();
+  return std::move(loaded->tokenizer);
+}
+
+struct All {
+  std::string text;
+  std::vector<ToolCall> calls;
+  bool ended = false;
+};
+
+All Feed(Answer& answer, const std::vector<TokenId>& tokens, bool cut = false) {
+  All all;
+  const auto add = [&](Answer::Delta delta) {
+    all.text += delta.text;
+    for (ToolCall& call : delta.calls) all.calls.push_back(std::move(call));
+    return delta.ended;
+  };
+  for (const TokenId token : tokens) {
+    if (!add(answer.Push(token))) continue;
+    all.ended = true;
+    break;
+  }
+  add(answer.Finish(cut));
+  return all;
+}
+
+TEST(Answer, StopStringsAcrossTokens) {
+  const auto tokenizer = Demo();
+  AnswerOptions options;
+  options.strip_leading_space = true;
+  options.stop_strings = {"a LLM", "trusted LLM"};
+  Answer answer(*tokenizer, options);
+  const All all = Feed(answer, tokenizer->Encode("into a trusted LLM endpoint"));
+  EXPECT_EQ(all.text, "into a ");
+  EXPECT_TRUE(all.ended);
+}
+
+TEST(Answer, ControlTokensAreNotShown) {
+  const auto tokenizer = Demo();
+  Answer answer(*tokenizer, {});
+  std::vector<TokenId> tokens = {kToolCalls, 3, 1};
+  const auto text = tokenizer->Encode("x");
+  tokens.insert(tokens.end(), text.begin(), text.end());
+  EXPECT_EQ(Feed(answer, tokens).text, " x");
+}
+
+TEST(Answer, ToolCallsInsteadOfTheirNotation) {
+  const auto tokenizer = Demo();
+  AnswerOptions options;
+  options.strip_leading_space = true;
+  options.tool_call_token = kToolCalls;
+  Answer answer(*tokenizer, options);
+  std::vector<TokenId> tokens = tokenizer->Encode("Let me see.");
+  tokens.push_back(kToolCalls);
+  const auto list = tokenizer->Encode(
+      R"([{"name": "a", "arguments": {"x": "\u00e4"}, "id": "1"}, {"name": "b", "arguments": {}}])");
+  tokens.insert(tokens.end(), list.begin(), list.end());
+  const All all = Feed(answer, tokens);
+  EXPECT_EQ(all.text, "Let me see.");
+  ASSERT_EQ(all.calls.size(), 2u);
+  EXPECT_EQ(all.calls[0].arguments, R"({"x": "\u00e4"})");
+  EXPECT_TRUE(answer.has_calls());
+  EXPECT_FALSE(all.ended);
+}
+
+TEST(Answer, EndsAfterTheCallsWanted) {
+  const auto tokenizer = Demo();
+  AnswerOptions options;
+  options.tool_call_token = kToolCalls;
+  options.max_calls = 1;
+  Answer answer(*tokenizer, options);
+  std::vector<TokenId> tokens = tokenizer->Encode(R"([{"name": "a"}, {"name": "b"}])");
+  tokens.insert(tokens.begin(), kToolCalls);
+  const All all = Feed(answer, tokens);
+  EXPECT_EQ(all.calls.size(), 1u);
+  EXPECT_TRUE(all.ended);
+}
+
+TEST(Answer, BrokenCallsAreTextUnlessCut) {
+  const auto tokenizer = Demo();
+  AnswerOptions options;
+  options.tool_call_token = kToolCalls;
+  for (const bool cut : {false, true}) {
+    Answer answer(*tokenizer, options);
+    std::vector<TokenId> tokens = tokenizer->Encode(R"([{"name": "a", "arg)");
+    tokens.insert(tokens.begin(), kToolCalls);
+    const All all = Feed(answer, tokens, cut);
+    EXPECT_EQ(all.text, cut ? "" : R"([{"name": "a", "arg)");
+    EXPECT_TRUE(all.calls.empty());
+  }
+}
+
+TEST(Answer, HalfACharacterAtTheEndIsReplaced) {
+  const auto tokenizer = Demo();
+  Answer answer(*tokenizer, {});
+  std::vector<TokenId> tokens = tokenizer->Encode("\xF0\x9F\xA6\x99");
+  tokens.pop_back();
+  EXPECT_EQ(Feed(answer, tokens, /*cut=*/true).text, " \xEF\xBF\xBD");
+}
+
+}  // namespace
+}  // namespace skerry::engine
