@@ -1,0 +1,175 @@
+#include "engine/api/internal/admission.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace skerry::engine::internal {
+namespace {
+
+using http::ApiError;
+using ToolChoice = ChatRequest::ToolChoice;
+
+// Both sentences are needed: different clients recognise a request that is too long by one or the
+// other.
+ApiError TooLong(int64_t limit, const std::string& what) {
+  return {400,
+          "This model's maximum context length is " + std::to_string(limit) + " tokens. However, " +
+              what + ". Please reduce your prompt; or completion length.",
+          "context_length_exceeded", "messages"};
+}
+
+// N of "tokens=N"; nullopt without the header.
+std::optional<int64_t> LeaseTokens(const http::RequestHead& head, std::optional<ApiError>& error) {
+  const std::string* value = http::FindHeader(head.headers, "skerry-lease");
+  if (value == nullptr) return std::nullopt;
+  constexpr std::string_view kPrefix = "tokens=";
+  int64_t tokens = 0;
+  const char* end = value->data() + value->size();
+  if (value->starts_with(kPrefix)) {
+    const auto parsed = std::from_chars(value->data() + kPrefix.size(), end, tokens);
+    if (parsed.ec == std::errc() && parsed.ptr == end && tokens > 0) return tokens;
+  }
+  error =
+      ApiError{400, "the header skerry-lease must be tokens=N", "invalid_value", "skerry-lease"};
+  return std::nullopt;
+}
+
+std::optional<ApiError> SetLength(const ServedModel& model, const http::RequestHead& head,
+                                  const CommonRequest& request, GenerationRequest& generation) {
+  const int64_t limit = model.engine->max_model_len();
+  const auto prompt = static_cast<int64_t>(generation.prompt.size());
+  if (prompt >= limit) {
+    return TooLong(limit, "your prompt has " + std::to_string(prompt) + " tokens");
+  }
+  const int64_t wanted = request.max_tokens.value_or(limit - prompt);
+  if (prompt + wanted > limit) {
+    return TooLong(limit, "you requested " + std::to_string(prompt + wanted) + " tokens (" +
+                              std::to_string(prompt) + " in the prompt, " + std::to_string(wanted) +
+                              " in the completion)");
+  }
+  std::optional<ApiError> error;
+  const std::optional<int64_t> lease = LeaseTokens(head, error);
+  if (error) return error;
+  if (lease && prompt >= *lease) {
+    return ApiError{429,
+                    "the prompt has " + std::to_string(prompt) + " tokens; " +
+                        std::to_string(*lease) + " were granted to this request",
+                    "lease_exceeded", ""};
+  }
+  generation.max_tokens = static_cast<int32_t>(std::min(wanted, lease ? *lease - prompt : wanted));
+  return std::nullopt;
+}
+
+uint64_t RandomSeed() {
+  uint64_t seed = 0;
+  RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed);
+  return seed;
+}
+
+std::optional<ApiError> CheckName(const std::string& wanted, const std::string& served,
+                                  const http::RequestHead& head, Admitted& admitted) {
+  const std::string* alias = http::FindHeader(head.headers, "skerry-model");
+  admitted.model = alias != nullptr ? *alias : served;
+  if (alias != nullptr || wanted.empty() || wanted == served) return std::nullopt;
+  return ApiError{
+      404, "this server has no model '" + wanted.substr(0, 128) + "'; it serves '" + served + "'",
+      "model_not_found", "model"};
+}
+
+void SetCommon(const ServedModel& model, const CommonRequest& request, Admitted& admitted) {
+  admitted.stream = request.stream;
+  admitted.generation.sampling = request.sampling;
+  admitted.generation.sampling.seed = request.seed ? *request.seed : RandomSeed();
+  admitted.generation.stop_tokens = model.text.stop_tokens;
+  admitted.answer.stop_strings = request.stop;
+}
+
+std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::string& name,
+                                           const http::RequestHead& head, std::string_view body) {
+  if (!model.chat) return ApiError{400, model.no_chat_reason, "chat_not_supported", "messages"};
+  Parsed<ChatRequest> parsed = ParseChatRequest(body, model.defaults);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  auto& request = std::get<ChatRequest>(parsed);
+  const bool offered = !request.tools.empty() && request.tool_choice != ToolChoice::kNone;
+  if (offered && !model.chat->supports_tools()) {
+    return ApiError{400,
+                    "this model's chat format has no tool calls; send the request without tools or "
+                    "with tool_choice 'none'",
+                    "tools_not_supported", request.legacy_functions ? "functions" : "tools"};
+  }
+  Admitted admitted;
+  if (auto error = CheckName(request.model, name, head, admitted)) return *error;
+  SetCommon(model, request, admitted);
+  admitted.legacy_functions = request.legacy_functions;
+  Conversation conversation{std::move(request.messages), {}};
+  if (offered) {
+    conversation.tools = std::move(request.tools);
+    if (request.tool_choice == ToolChoice::kNamed) {
+      std::erase_if(conversation.tools,
+                    [&](const ToolDefinition& tool) { return tool.name != request.tool_name; });
+    }
+    const bool forced = request.tool_choice != ToolChoice::kAuto;
+    if (forced) {
+      const std::string& only =
+          conversation.tools.size() == 1 ? conversation.tools[0].name : request.tool_name;
+      admitted.generation.forced = model.chat->ForcedCallPrefix(only);
+    }
+    admitted.answer.tool_call_token = model.chat->tool_call_token();
+    const bool one = request.tool_choice == ToolChoice::kNamed || !request.parallel_tool_calls;
+    admitted.answer.max_calls = one ? 1 : SIZE_MAX;
+  }
+  admitted.answer.strip_leading_space = true;
+  std::vector<TokenId>& stops = admitted.generation.stop_tokens;
+  stops.insert(stops.end(), model.chat->stop_tokens().begin(), model.chat->stop_tokens().end());
+  admitted.generation.banned = model.chat->BannedTokens(stops, offered);
+  admitted.generation.prompt = model.chat->Encode(model.chat->BuildPrompt(conversation));
+  if (auto error = SetLength(model, head, request, admitted.generation)) return *error;
+  return admitted;
+}
+
+std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const std::string& name,
+                                                 const http::RequestHead& head,
+                                                 std::string_view body) {
+  Parsed<CompletionRequest> parsed = ParseCompletionRequest(body, model.defaults);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  auto& request = std::get<CompletionRequest>(parsed);
+  Admitted admitted;
+  admitted.chat = false;
+  if (auto error = CheckName(request.model, name, head, admitted)) return *error;
+  SetCommon(model, request, admitted);
+  std::vector<TokenId>& prompt = admitted.generation.prompt;
+  const Tokenizer& tokenizer = *model.text.tokenizer;
+  if (const auto* text = std::get_if<std::string>(&request.prompt)) {
+    prompt = tokenizer.Encode(*text);
+    if (tokenizer.bos() && (tokenizer.add_bos() || prompt.empty())) {
+      prompt.insert(prompt.begin(), *tokenizer.bos());
+    }
+    admitted.answer.strip_leading_space = text->empty();
+  } else {
+    prompt = std::get<std::vector<TokenId>>(std::move(request.prompt));
+    const int32_t vocab_size = model.engine->model_info().vocab_size;
+    if (std::ranges::any_of(prompt, [&](TokenId id) { return id >= vocab_size; })) {
+      return ApiError{
+          400, "'prompt' has a token id outside the vocabulary of " + std::to_string(vocab_size),
+          "invalid_value", "prompt"};
+    }
+  }
+  if (prompt.empty()) return ApiError{400, "'prompt' is empty", "invalid_value", "prompt"};
+  if (auto error = SetLength(model, head, request, admitted.generation)) {
+    if (error->param == "messages") error->param = "prompt";
+    return *error;
+  }
+  return admitted;
+}
+
+}  // namespace
+
+std::variant<Admitted, ApiError> Admit(const ServedModel& model, const std::string& name,
+                                       const http::RequestHead& head, std::string_view body) {
+  if (head.path == "/v1/completions") return AdmitCompletion(model, name, head, body);
+  return AdmitChat(model, name, head, body);
+}
+
+}  // namespace skerry::engine::internal

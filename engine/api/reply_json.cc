@@ -1,0 +1,110 @@
+#include "engine/api/reply_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "appliance/base/json.h"
+
+namespace skerry::engine {
+namespace {
+
+Json UsageJson(const Usage& usage) {
+  return {{"prompt_tokens", usage.prompt_tokens},
+          {"completion_tokens", usage.completion_tokens},
+          {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", 0}}}};
+}
+
+Json Frame(const ReplyIdentity& identity, bool chunk) {
+  std::string object = "text_completion";
+  if (identity.chat) object = chunk ? "chat.completion.chunk" : "chat.completion";
+  return {{"id", identity.id},
+          {"object", object},
+          {"created", identity.created},
+          {"model", identity.model}};
+}
+
+std::string Event(const Json& json) { return "data: " + DumpJsonAscii(json) + "\n\n"; }
+
+std::string DeltaEvent(const ReplyIdentity& identity, Json delta, Json finish_reason) {
+  Json frame = Frame(identity, true);
+  Json choice = {{"index", 0}, {"finish_reason", std::move(finish_reason)}};
+  if (identity.chat) {
+    choice["delta"] = std::move(delta);
+  } else {
+    choice["text"] = delta.value("content", "");
+    choice["logprobs"] = nullptr;
+  }
+  frame["choices"] = Json::array({std::move(choice)});
+  return Event(frame);
+}
+
+Json CallJson(const ToolCall& call) {
+  return {{"id", call.id},
+          {"type", "function"},
+          {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+}
+
+}  // namespace
+
+std::string WholeReplyJson(const ReplyIdentity& identity, const std::string& text,
+                           const std::vector<ToolCall>& calls, const std::string& finish_reason,
+                           const Usage& usage) {
+  Json reply = Frame(identity, false);
+  Json choice = {{"index", 0}, {"finish_reason", finish_reason}, {"logprobs", nullptr}};
+  if (identity.chat) {
+    Json message = {{"role", "assistant"}, {"content", text}};
+    if (!calls.empty() && text.empty()) message["content"] = nullptr;
+    if (!calls.empty() && identity.legacy_functions) {
+      message["function_call"] = CallJson(calls[0])["function"];
+    } else if (!calls.empty()) {
+      message["tool_calls"] = Json::array();
+      for (const ToolCall& call : calls) message["tool_calls"].push_back(CallJson(call));
+    }
+    choice["message"] = std::move(message);
+  } else {
+    choice["text"] = text;
+  }
+  reply["choices"] = Json::array({std::move(choice)});
+  reply["usage"] = UsageJson(usage);
+  return DumpJsonAscii(reply);
+}
+
+std::string RoleEvent(const ReplyIdentity& identity) {
+  return DeltaEvent(identity, {{"role", "assistant"}, {"content", ""}}, nullptr);
+}
+
+std::string TextEvent(const ReplyIdentity& identity, const std::string& text) {
+  return DeltaEvent(identity, {{"content", text}}, nullptr);
+}
+
+std::vector<std::string> CallEvents(const ReplyIdentity& identity, size_t index,
+                                    const ToolCall& call) {
+  Json begin = {{"name", call.name}, {"arguments", ""}};
+  Json rest = {{"arguments", call.arguments}};
+  if (identity.legacy_functions) {
+    return {DeltaEvent(identity, {{"function_call", std::move(begin)}}, nullptr),
+            DeltaEvent(identity, {{"function_call", std::move(rest)}}, nullptr)};
+  }
+  Json first = {
+      {"index", index}, {"id", call.id}, {"type", "function"}, {"function", std::move(begin)}};
+  Json second = {{"index", index}, {"function", std::move(rest)}};
+  return {DeltaEvent(identity, {{"tool_calls", Json::array({std::move(first)})}}, nullptr),
+          DeltaEvent(identity, {{"tool_calls", Json::array({std::move(second)})}}, nullptr)};
+}
+
+std::string FinishEvent(const ReplyIdentity& identity, const std::string& finish_reason) {
+  return DeltaEvent(identity, Json::object(), finish_reason);
+}
+
+std::string UsageEvent(const ReplyIdentity& identity, const Usage& usage) {
+  Json frame = Frame(identity, true);
+  frame["choices"] = Json::array();
+  frame["usage"] = UsageJson(usage);
+  return Event(frame);
+}
+
+std::string ErrorEvent(const http::ApiError& error) {
+  return "event: error\ndata: " + http::ErrorBody(error) + "\n\n";
+}
+
+}  // namespace skerry::engine

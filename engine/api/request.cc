@@ -1,0 +1,169 @@
+#include "engine/api/request.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "engine/api/internal/fields.h"
+#include "engine/api/internal/parse_parts.h"
+
+namespace skerry::engine {
+namespace {
+
+using internal::Fields;
+
+constexpr size_t kMaxDepth = 64;
+constexpr int64_t kMaxTokenCount = std::numeric_limits<int32_t>::max();
+
+std::optional<http::ApiError> ParseBody(std::string_view body, Json& document) {
+  JsonLimits limits;
+  limits.max_bytes = kMaxBodyBytes;
+  limits.max_depth = kMaxDepth;
+  Result<Json> parsed = ParseJson(body, limits);
+  if (!parsed) {
+    return http::ApiError{
+        400, "the body is not the JSON this server accepts: " + parsed.error().message(),
+        "invalid_json", ""};
+  }
+  if (!parsed->is_object()) {
+    return http::ApiError{400, "the body must be a JSON object", "invalid_json", ""};
+  }
+  document = std::move(*parsed);
+  return std::nullopt;
+}
+
+void ParseStop(Fields& fields, std::vector<std::string>& stop) {
+  const Json* value = fields.Find("stop");
+  if (value == nullptr) return;
+  if (value->is_string()) {
+    stop.push_back(value->get<std::string>());
+    return;
+  }
+  const Json* list = fields.Array("stop");
+  if (list == nullptr) return;
+  if (list->size() > kMaxStopStrings) {
+    fields.Fail("stop", "holds more than " + std::to_string(kMaxStopStrings) + " strings",
+                "invalid_value");
+    return;
+  }
+  for (const Json& item : *list) {
+    if (!item.is_string()) {
+      fields.Fail("stop", "must be a string or an array of strings", "invalid_type");
+      return;
+    }
+    stop.push_back(item.get<std::string>());
+  }
+}
+
+// Fields that would change the answer in a way this server cannot.
+void RefuseUnsupported(Fields& fields) {
+  const auto refuse = [&](std::string_view name, const std::string& why) {
+    fields.Fail(name, why, "unsupported_value");
+  };
+  for (const char* name : {"n", "best_of"}) {
+    if (fields.Int(name, 1, kMaxTokenCount).value_or(1) != 1) {
+      refuse(name, "must be 1: this server gives one answer per request");
+    }
+  }
+  if (const Json* logprobs = fields.Find("logprobs");
+      logprobs != nullptr && *logprobs != Json(false)) {
+    refuse("logprobs", "is not supported");
+  }
+  if (fields.Int("top_logprobs", 0, 20).value_or(0) != 0) {
+    refuse("top_logprobs", "is not supported");
+  }
+  if (const Json* bias = fields.Object("logit_bias"); bias != nullptr && !bias->empty()) {
+    refuse("logit_bias", "is not supported");
+  }
+  if (const Json* format = fields.Object("response_format"); format != nullptr) {
+    Fields inner(*format, "response_format.", fields.error());
+    const std::string type = inner.String("type", "text");
+    if (type != "text") {
+      inner.Fail("type",
+                 "'" + type.substr(0, 32) + "' is not supported; ask for JSON in the prompt",
+                 "unsupported_value");
+    }
+  }
+  if (fields.Bool("echo", false)) refuse("echo", "is not supported");
+  if (!fields.String("suffix").empty()) refuse("suffix", "is not supported");
+}
+
+void ParseCommon(Fields& fields, const SamplingDefaults& defaults, CommonRequest& request) {
+  request.model = fields.String("model");
+  request.stream = fields.Bool("stream", false);
+  fields.Object("stream_options");  // usage is always sent
+  const auto newer = fields.Int("max_completion_tokens", 1, kMaxTokenCount);
+  const auto older = fields.Int("max_tokens", 1, kMaxTokenCount);
+  request.max_tokens = newer ? newer : older;
+  if (const auto seed = fields.Int("seed", INT64_MIN, INT64_MAX)) {
+    request.seed = static_cast<uint64_t>(*seed);
+  }
+  SamplingParams& sampling = request.sampling;
+  sampling.temperature = fields.Number("temperature", defaults.temperature, 0, 2);
+  sampling.top_p = fields.Number("top_p", defaults.top_p, 0, 1);
+  if (sampling.top_p == 0) sampling.temperature = 0;  // only the most likely token is left
+  sampling.top_k = static_cast<int32_t>(
+      std::max<int64_t>(fields.Int("top_k", -1, kMaxTokenCount).value_or(defaults.top_k), 0));
+  sampling.presence_penalty = fields.Number("presence_penalty", 0, -2, 2);
+  sampling.frequency_penalty = fields.Number("frequency_penalty", 0, -2, 2);
+  ParseStop(fields, request.stop);
+  RefuseUnsupported(fields);
+}
+
+void ParsePrompt(Fields& fields, CompletionRequest& request) {
+  const Json* prompt = fields.Find("prompt");
+  if (prompt == nullptr) {
+    fields.Fail("prompt", "is missing", "missing_required_parameter");
+    return;
+  }
+  const bool list_of_one =
+      prompt->is_array() && prompt->size() == 1 && !prompt->front().is_number();
+  const Json& value = list_of_one ? prompt->front() : *prompt;
+  if (value.is_string()) {
+    request.prompt = value.get<std::string>();
+    return;
+  }
+  std::vector<TokenId> tokens;
+  for (const Json& item : value.is_array() ? value : Json::array()) {
+    if (!item.is_number_integer() || item.get<int64_t>() < 0 ||
+        item.get<int64_t>() > kMaxTokenCount) {
+      break;
+    }
+    tokens.push_back(item.get<TokenId>());
+  }
+  if (tokens.empty() || tokens.size() != value.size()) {
+    fields.Fail("prompt", "must be a string or an array of token ids, one prompt per request",
+                "invalid_type");
+    return;
+  }
+  request.prompt = std::move(tokens);
+}
+
+}  // namespace
+
+Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaults& defaults) {
+  Json document;
+  std::optional<http::ApiError> error = ParseBody(body, document);
+  if (error) return *error;
+  ChatRequest request;
+  Fields fields(document, "", error);
+  internal::ParseMessages(fields, request.messages);
+  internal::ParseTools(fields, body, request);
+  ParseCommon(fields, defaults, request);
+  if (error) return *error;
+  return request;
+}
+
+Parsed<CompletionRequest> ParseCompletionRequest(std::string_view body,
+                                                 const SamplingDefaults& defaults) {
+  Json document;
+  std::optional<http::ApiError> error = ParseBody(body, document);
+  if (error) return *error;
+  CompletionRequest request;
+  Fields fields(document, "", error);
+  ParsePrompt(fields, request);
+  ParseCommon(fields, defaults, request);
+  if (error) return *error;
+  return request;
+}
+
+}  // namespace skerry::engine

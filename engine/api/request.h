@@ -1,0 +1,61 @@
+// Bodies of OpenAI's endpoints, read strictly: a field of the wrong type or with a value that
+// cannot be honoured is refused by name; fields that do not change the answer are ignored.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "appliance/http/error.h"
+#include "engine/chat/message.h"
+#include "engine/sampler/sampler.h"
+
+namespace skerry::engine {
+
+// What the checkpoint (generation_config.json) or the operator wants where a request says nothing.
+struct SamplingDefaults {
+  double temperature = 1.0;
+  double top_p = 1.0;
+  int32_t top_k = 0;
+};
+
+struct CommonRequest {
+  std::string model;  // empty: not given
+  bool stream = false;
+  std::optional<int64_t> max_tokens;  // empty: the rest of the context
+  std::optional<uint64_t> seed;       // empty: random
+  SamplingParams sampling;            // without the seed
+  std::vector<std::string> stop;
+};
+
+struct ChatRequest : CommonRequest {
+  enum class ToolChoice { kNone, kAuto, kRequired, kNamed };
+
+  std::vector<Message> messages;
+  std::vector<ToolDefinition> tools;
+  ToolChoice tool_choice = ToolChoice::kNone;  // kNone without tools
+  std::string tool_name;                       // of kNamed
+  bool legacy_functions = false;               // asked by `functions`: answer with `function_call`
+  bool parallel_tool_calls = true;
+};
+
+struct CompletionRequest : CommonRequest {
+  std::variant<std::string, std::vector<TokenId>> prompt;
+};
+
+template <typename T>
+using Parsed = std::variant<T, http::ApiError>;
+
+Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaults& defaults);
+Parsed<CompletionRequest> ParseCompletionRequest(std::string_view body,
+                                                 const SamplingDefaults& defaults);
+
+// Longest body, and the most stop strings of a request.
+inline constexpr size_t kMaxBodyBytes = 16 << 20;
+inline constexpr size_t kMaxStopStrings = 16;
+inline constexpr size_t kMaxTools = 512;
+
+}  // namespace skerry::engine

@@ -1,0 +1,91 @@
+// The routes of docs/http/engine.md: takes whole HTTP requests, checks and tokenises them on
+// threads of its own, and gives them to the engine.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "appliance/base/clock.h"
+#include "appliance/http/server.h"
+#include "engine/api/request.h"
+#include "engine/chat/format.h"
+#include "engine/runtime/engine.h"
+#include "engine/tokenizer/load.h"
+
+namespace skerry::engine {
+
+class Reply;
+
+// A loaded model and what is needed to talk to it.
+struct ServedModel {
+  LoadedTokenizer text;
+  std::optional<ChatFormat> chat;  // empty: `no_chat_reason` says why
+  std::string no_chat_reason;
+  SamplingDefaults defaults;
+  std::unique_ptr<Engine> engine;
+};
+
+// Puts the parts together: detects the chat format. `engine` may be null until it runs.
+ServedModel MakeServedModel(LoadedTokenizer text, SamplingDefaults defaults,
+                            std::unique_ptr<Engine> engine);
+
+// generation_config.json of the folder at `path`: do_sample, temperature, top_p, top_k. Without
+// one, or for a file that is not a folder, OpenAI's defaults.
+Result<SamplingDefaults> LoadSamplingDefaults(const std::string& path);
+
+struct ServiceOptions {
+  std::string model_name;
+  int ping_ms = 10'000;                // silence in a stream after which a comment is sent
+  int n_workers = 2;                   // threads that check and tokenise
+  size_t max_queued_requests = 128;    // waiting for one of them
+  size_t max_queued_bytes = 64 << 20;  // bodies of those
+};
+
+// Thread-safe. Must outlive the HTTP server it handles requests for.
+class Service {
+ public:
+  Service(ServiceOptions options, const Clock& clock);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // From now on requests are answered by `model`; before, they get 503. Once.
+  void SetModel(ServedModel model);
+
+  // http::Handler: parses and tokenises elsewhere, so it returns at once.
+  void Handle(http::Request request, std::shared_ptr<http::Responder> responder);
+
+ private:
+  struct Work {
+    http::Request request;
+    std::shared_ptr<http::Responder> responder;
+  };
+
+  void RunWorker();
+  void RunPinger();
+  void Process(Work work);
+  void Get(const http::Request& request, http::Responder& responder);
+
+  const ServiceOptions options_;
+  const Clock& clock_;
+  const int64_t created_;
+
+  std::mutex mu_;
+  std::condition_variable work_changed_;
+  std::condition_variable stop_changed_;
+  std::unique_ptr<ServedModel> model_;      // set once, guarded by mu_; then read-only
+  std::deque<Work> queue_;                  // guarded by mu_
+  size_t queued_bytes_ = 0;                 // guarded by mu_
+  std::vector<std::weak_ptr<Reply>> live_;  // guarded by mu_
+  bool stopping_ = false;                   // guarded by mu_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace skerry::engine

@@ -1,0 +1,182 @@
+#include "engine/api/request.h"
+
+#include <gtest/gtest.h>
+
+namespace skerry::engine {
+namespace {
+
+using ToolChoice = ChatRequest::ToolChoice;
+
+ChatRequest Chat(std::string_view body) {
+  Parsed<ChatRequest> parsed = ParseChatRequest(body, {});
+  const auto* error = std::get_if<http::ApiError>(&parsed);
+  EXPECT_EQ(error, nullptr) << error->message;
+  return error == nullptr ? std::get<ChatRequest>(std::move(parsed)) : ChatRequest();
+}
+
+// `rest` follows a good message list.
+std::string With(std::string_view rest) {
+  return R"({"messages":[{"role":"user","content":"hi"}])" + std::string(rest) + "}";
+}
+
+TEST(ChatRequest, Defaults) {
+  SamplingDefaults defaults;
+  defaults.temperature = 0.6;
+  defaults.top_k = 7;
+  const auto parsed = ParseChatRequest(With(""), defaults);
+  const auto& request = std::get<ChatRequest>(parsed);
+  EXPECT_FALSE(request.stream);
+  EXPECT_FALSE(request.max_tokens);
+  EXPECT_FALSE(request.seed);
+  EXPECT_EQ(request.sampling.temperature, 0.6);
+  EXPECT_EQ(request.sampling.top_k, 7);
+  EXPECT_EQ(request.model, "");
+  ASSERT_EQ(request.messages.size(), 1u);
+  EXPECT_EQ(request.messages[0].content, "hi");
+}
+
+TEST(ChatRequest, ReadsWhatClientsSend) {
+  const ChatRequest request = Chat(R"({
+    "messages":[{"role":"developer","content":"D"},
+      {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"name":"me"},
+      {"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function",
+        "function":{"name":"f","arguments":"{\"x\":1}"}}],"refusal":null},
+      {"role":"tool","tool_call_id":"call_1","content":"22"},
+      {"role":"assistant","content":"","tool_calls":[]}],
+    "stop":null,"temperature":0.1,"tool_choice":"auto","top_p":0.9,"max_tokens":5,
+    "max_completion_tokens":512,"model":"M","n":1,"stream":true,"seed":-3,
+    "stream_options":{"include_usage":true},"user":"u","reasoning_effort":"low","store":false,
+    "logit_bias":{},"logprobs":false,"response_format":{"type":"text"},"metadata":{"a":1}})");
+  EXPECT_EQ(request.messages[0].role, Role::kSystem);
+  EXPECT_EQ(request.messages[1].content, "ab");
+  EXPECT_EQ(request.messages[2].tool_calls[0].arguments, "{\"x\":1}");
+  EXPECT_EQ(request.messages[3].tool_call_id, "call_1");
+  EXPECT_EQ(request.max_tokens, 512);
+  EXPECT_TRUE(request.stream);
+  EXPECT_EQ(request.seed, static_cast<uint64_t>(-3));
+  EXPECT_EQ(request.tool_choice, ToolChoice::kNone);  // without tools it has no meaning
+  EXPECT_EQ(Chat(With(R"(,"stop":"x")")).stop, std::vector<std::string>{"x"});
+  EXPECT_EQ(Chat(With(R"(,"stop":["x","y"])")).stop.size(), 2u);
+  EXPECT_EQ(Chat(With(R"(,"top_p":0)")).sampling.temperature, 0);
+}
+
+TEST(ChatRequest, ToolsKeepTheClientsSpelling) {
+  const ChatRequest request = Chat(With(
+      R"(,"tools":[{"function":{"parameters":{"type":"object","properties":{"z":1.50,"a":{}}},
+         "name":"f","strict":true},"type":"function"}],"parallel_tool_calls":false)"));
+  ASSERT_EQ(request.tools.size(), 1u);
+  EXPECT_EQ(request.tools[0].parameters, R"({"type":"object","properties":{"z":1.50,"a":{}}})");
+  EXPECT_EQ(request.tool_choice, ToolChoice::kAuto);
+  EXPECT_FALSE(request.parallel_tool_calls);
+}
+
+TEST(ChatRequest, ToolChoices) {
+  const std::string tools = R"(,"tools":[{"type":"function","function":{"name":"f"}}])";
+  EXPECT_EQ(Chat(With(tools + R"(,"tool_choice":"none")")).tool_choice, ToolChoice::kNone);
+  EXPECT_EQ(Chat(With(tools + R"(,"tool_choice":"required")")).tool_choice, ToolChoice::kRequired);
+  const ChatRequest named =
+      Chat(With(tools + R"(,"tool_choice":{"type":"function","function":{"name":"f"}})"));
+  EXPECT_EQ(named.tool_choice, ToolChoice::kNamed);
+  EXPECT_EQ(named.tool_name, "f");
+  // Without tools even nonsense is ignored.
+  EXPECT_EQ(Chat(With(R"(,"tool_choice":{"x":1})")).tool_choice, ToolChoice::kNone);
+  EXPECT_EQ(Chat(With(R"(,"tools":null,"tool_choice":"required")")).tool_choice, ToolChoice::kNone);
+  const ChatRequest legacy = Chat(
+      With(R"(,"functions":[{"name":"g","parameters":{"$schema":"x"}}],"function_call":"auto")"));
+  EXPECT_TRUE(legacy.legacy_functions);
+  EXPECT_EQ(legacy.tools[0].name, "g");
+  EXPECT_EQ(legacy.tools[0].parameters, R"({"$schema":"x"})");
+}
+
+TEST(ChatRequest, LegacyFunctionTurns) {
+  const ChatRequest request = Chat(R"({"messages":[{"role":"user","content":"q"},
+    {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
+    {"role":"function","name":"f","content":"1"}]})");
+  ASSERT_EQ(request.messages[1].tool_calls.size(), 1u);
+  EXPECT_EQ(request.messages[1].tool_calls[0].id, request.messages[2].tool_call_id);
+}
+
+TEST(ChatRequest, RefusalsNameTheField) {
+  struct Case {
+    std::string body;
+    std::string param;
+    std::string code;
+  };
+  const std::string tools = R"(,"tools":[{"type":"function","function":{"name":"f"}}])";
+  const Case cases[] = {
+      {"", "", "invalid_json"},
+      {"[]", "", "invalid_json"},
+      {R"({"messages":[],"messages":[]})", "", "invalid_json"},
+      {"{}", "messages", "missing_required_parameter"},
+      {R"({"messages":[]})", "messages", "missing_required_parameter"},
+      {R"({"messages":"hi"})", "messages", "invalid_type"},
+      {R"({"messages":[1]})", "messages[0]", "invalid_type"},
+      {R"({"messages":[{"content":"x"}]})", "messages[0].role", "invalid_value"},
+      {R"({"messages":[{"role":"robot","content":"x"}]})", "messages[0].role", "invalid_value"},
+      {R"({"messages":[{"role":"user"}]})", "messages[0].content", "missing_required_parameter"},
+      {R"({"messages":[{"role":"user","content":5}]})", "messages[0].content", "invalid_type"},
+      {R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]})",
+       "messages[0].content[0].type", "unsupported_content"},
+      {R"({"messages":[{"role":"assistant","tool_calls":[{"id":"x"}]}]})",
+       "messages[0].tool_calls[0].function", "missing_required_parameter"},
+      {With(R"(,"stream":"yes")"), "stream", "invalid_type"},
+      {With(R"(,"temperature":"hot")"), "temperature", "invalid_type"},
+      {With(R"(,"temperature":2.5)"), "temperature", "invalid_value"},
+      {With(R"(,"temperature":-1)"), "temperature", "invalid_value"},
+      {With(R"(,"top_p":1.5)"), "top_p", "invalid_value"},
+      {With(R"(,"max_tokens":0)"), "max_tokens", "invalid_value"},
+      {With(R"(,"max_tokens":1.5)"), "max_tokens", "invalid_type"},
+      {With(R"(,"max_completion_tokens":-4)"), "max_completion_tokens", "invalid_value"},
+      {With(R"(,"seed":18446744073709551615)"), "seed", "invalid_value"},
+      {With(R"(,"n":2)"), "n", "unsupported_value"},
+      {With(R"(,"logprobs":true)"), "logprobs", "unsupported_value"},
+      {With(R"(,"logit_bias":{"5":1})"), "logit_bias", "unsupported_value"},
+      {With(R"(,"response_format":{"type":"json_object"})"), "response_format.type",
+       "unsupported_value"},
+      {With(R"(,"stop":[1])"), "stop", "invalid_type"},
+      {With(R"(,"stop":["1","2","3","4","5","6","7","8","9","a","b","c","d","e","f","g","h"])"),
+       "stop", "invalid_value"},
+      {With(R"(,"tools":{})"), "tools", "invalid_type"},
+      {With(R"(,"tools":[{"type":"function"}])"), "tools[0].function",
+       "missing_required_parameter"},
+      {With(R"(,"tools":[{"type":"function","function":{}}])"), "tools[0].function.name",
+       "missing_required_parameter"},
+      {With(R"(,"tools":[{"type":"web_search"}])"), "tools[0].type", "unsupported_value"},
+      {With(tools + R"(,"tool_choice":"maybe")"), "tool_choice", "invalid_value"},
+      {With(tools + R"(,"tool_choice":{"type":"function","function":{"name":"g"}})"), "tool_choice",
+       "invalid_value"},
+  };
+  for (const Case& c : cases) {
+    const auto parsed = ParseChatRequest(c.body, {});
+    const auto* error = std::get_if<http::ApiError>(&parsed);
+    ASSERT_NE(error, nullptr) << c.body;
+    EXPECT_EQ(error->status, 400);
+    EXPECT_EQ(error->param, c.param) << c.body;
+    EXPECT_EQ(error->code, c.code) << c.body;
+    EXPECT_NE(error->message, "");
+  }
+}
+
+TEST(CompletionRequest, Prompts) {
+  const auto prompt = [](std::string_view json) {
+    return ParseCompletionRequest("{\"prompt\":" + std::string(json) + "}", {});
+  };
+  EXPECT_EQ(std::get<std::string>(std::get<CompletionRequest>(prompt("\"x\"")).prompt), "x");
+  EXPECT_EQ(std::get<std::string>(std::get<CompletionRequest>(prompt("[\"x\"]")).prompt), "x");
+  EXPECT_EQ(std::get<std::vector<TokenId>>(std::get<CompletionRequest>(prompt("[1,2]")).prompt),
+            (std::vector<TokenId>{1, 2}));
+  EXPECT_EQ(std::get<std::vector<TokenId>>(std::get<CompletionRequest>(prompt("[[1,2]]")).prompt),
+            (std::vector<TokenId>{1, 2}));
+  for (const char* bad :
+       {"null", "[]", "[\"a\",\"b\"]", "[1,-2]", "[1,\"a\"]", "{}", "5", "[[]]", "[99999999999]"}) {
+    const auto parsed = prompt(bad);
+    const auto* error = std::get_if<http::ApiError>(&parsed);
+    ASSERT_NE(error, nullptr) << bad;
+    EXPECT_EQ(error->param, "prompt") << bad;
+  }
+  const auto echo = ParseCompletionRequest(R"({"prompt":"x","echo":true})", {});
+  EXPECT_EQ(std::get<http::ApiError>(echo).param, "echo");
+}
+
+}  // namespace
+}  // namespace skerry::engine
