@@ -173,8 +173,7 @@ void Engine::HandleLogits(RequestId id, std::span<float> logits) {
   } else {
     const Result<TokenId> sampled = job.sampler.Sample(logits);
     if (!sampled) {
-      job.sink->OnFailed(sampled.error());
-      End(id);
+      End(id)->OnFailed(sampled.error());
       return;
     }
     token = *sampled;
@@ -183,14 +182,20 @@ void Engine::HandleLogits(RequestId id, std::span<float> logits) {
   const bool stop_token = std::ranges::find(job.stop_tokens, token) != job.stop_tokens.end();
   const bool stopped = stop_token || !job.sink->OnToken(token);
   if (!stopped && scheduler_.Append(id, token)) return;
-  job.sink->OnFinished(
-      {stopped ? FinishReason::kStop : FinishReason::kLength, job.completion_tokens});
-  End(id);
+  const int32_t completion_tokens = job.completion_tokens;
+  // The slot is free before the client learns of the end: its next request must find it.
+  End(id)->OnFinished({stopped ? FinishReason::kStop : FinishReason::kLength, completion_tokens});
 }
 
-void Engine::End(RequestId id) {
+// Forgets the request and returns its sink; null for an unknown one.
+std::shared_ptr<GenerationSink> Engine::End(RequestId id) {
   scheduler_.Remove(id);
-  if (jobs_.erase(id) > 0) n_live_.fetch_sub(1, std::memory_order_relaxed);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return nullptr;
+  std::shared_ptr<GenerationSink> sink = std::move(found->second->sink);
+  jobs_.erase(found);
+  n_live_.fetch_sub(1, std::memory_order_relaxed);
+  return sink;
 }
 
 void Engine::FailAll(const Error& error) {
@@ -205,9 +210,7 @@ void Engine::FailAll(const Error& error) {
     }
   }
   while (!jobs_.empty()) {
-    const RequestId id = jobs_.begin()->first;
-    jobs_.begin()->second->sink->OnFailed(error);
-    End(id);
+    End(jobs_.begin()->first)->OnFailed(error);
   }
 }
 

@@ -97,7 +97,7 @@ class Engine {
   void Accept(Submission submission);
   void Step();
   void HandleLogits(RequestId id, std::span<float> logits);
-  void End(RequestId id);
+  std::shared_ptr<GenerationSink> End(RequestId id);
   void FailAll(const Error& error);
 
   std::unique_ptr<LanguageModel> model_;

@@ -1,0 +1,101 @@
+#include "engine/api/reply_json.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "appliance/base/json.h"
+
+namespace skerry::engine {
+namespace {
+
+const ReplyIdentity kChat{"chatcmpl-1", "M", 7, true, false};
+
+// The JSON of one "data: ...\n\n" event, which must be ASCII.
+Json Data(const std::string& event) {
+  EXPECT_TRUE(event.starts_with("data: ")) << event;
+  EXPECT_TRUE(event.ends_with("\n\n")) << event;
+  EXPECT_TRUE(std::ranges::all_of(event, [](char c) { return c > 0; })) << event;
+  return ParseJson(event.substr(6)).value();
+}
+
+TEST(ReplyJson, WholeChatReply) {
+  const Json json =
+      ParseJson(WholeReplyJson(kChat, "gr\xC3\xBC\xC3\x9F\n", {}, "stop", {3, 4})).value();
+  EXPECT_EQ(json["id"], "chatcmpl-1");
+  EXPECT_EQ(json["object"], "chat.completion");
+  EXPECT_EQ(json["created"], 7);
+  EXPECT_EQ(json["model"], "M");
+  const Json& choice = json["choices"][0];
+  EXPECT_EQ(choice["index"], 0);
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  EXPECT_EQ(choice["message"]["role"], "assistant");
+  EXPECT_EQ(choice["message"]["content"], "gr\xC3\xBC\xC3\x9F\n");
+  EXPECT_FALSE(choice["message"].contains("tool_calls"));
+  EXPECT_EQ(json["usage"], ParseJson(R"({"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,
+      "prompt_tokens_details":{"cached_tokens":0}})").value());
+}
+
+TEST(ReplyJson, ContentIsNullOnlyBesideCalls) {
+  const std::vector<ToolCall> calls = {{"abcdefghi", "f", R"({"x": "\u00e4"})"}};
+  const Json json = ParseJson(WholeReplyJson(kChat, "", calls, "tool_calls", {})).value();
+  const Json& message = json["choices"][0]["message"];
+  EXPECT_TRUE(message["content"].is_null());
+  EXPECT_EQ(message["tool_calls"], ParseJson(R"([{"id":"abcdefghi","type":"function",
+      "function":{"name":"f","arguments":"{\"x\": \"\\u00e4\"}"}}])").value());
+  EXPECT_EQ(ParseJson(WholeReplyJson(kChat, "", {}, "stop", {})).value()["choices"][0]["message"]
+                ["content"], "");
+  ReplyIdentity legacy = kChat;
+  legacy.legacy_functions = true;
+  const Json old = ParseJson(WholeReplyJson(legacy, "", calls, "function_call", {})).value();
+  EXPECT_EQ(old["choices"][0]["message"]["function_call"]["name"], "f");
+  EXPECT_FALSE(old["choices"][0]["message"].contains("tool_calls"));
+}
+
+TEST(ReplyJson, StreamEvents) {
+  const Json role = Data(RoleEvent(kChat));
+  EXPECT_EQ(role["object"], "chat.completion.chunk");
+  EXPECT_EQ(role["choices"][0]["delta"], ParseJson(R"({"role":"assistant","content":""})").value());
+  EXPECT_TRUE(role["choices"][0]["finish_reason"].is_null());
+  const Json text = Data(TextEvent(kChat, "\xF0\x9F\xA6\x99"));
+  EXPECT_EQ(text["choices"][0]["delta"]["content"], "\xF0\x9F\xA6\x99");
+  const Json finish = Data(FinishEvent(kChat, "stop"));
+  EXPECT_EQ(finish["choices"][0]["delta"], Json::object());
+  EXPECT_EQ(finish["choices"][0]["finish_reason"], "stop");
+  const Json usage = Data(UsageEvent(kChat, {1, 2}));
+  EXPECT_EQ(usage["choices"], Json::array());
+  EXPECT_EQ(usage["usage"]["total_tokens"], 3);
+}
+
+TEST(ReplyJson, CallEventsNameTheCallOnce) {
+  const auto events = CallEvents(kChat, 1, {"abcdefghi", "f", "{}"});
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(Data(events[0])["choices"][0]["delta"], ParseJson(R"({"tool_calls":[{"index":1,
+      "id":"abcdefghi","type":"function","function":{"name":"f","arguments":""}}]})").value());
+  EXPECT_EQ(Data(events[1])["choices"][0]["delta"],
+            ParseJson(R"({"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]})").value());
+}
+
+TEST(ReplyJson, Completions) {
+  const ReplyIdentity identity{"cmpl-1", "M", 7, false, false};
+  const Json whole = ParseJson(WholeReplyJson(identity, "x", {}, "length", {1, 1})).value();
+  EXPECT_EQ(whole["object"], "text_completion");
+  EXPECT_EQ(whole["choices"][0]["text"], "x");
+  const Json event = Data(TextEvent(identity, "y"));
+  EXPECT_EQ(event["object"], "text_completion");
+  EXPECT_EQ(event["choices"][0]["text"], "y");
+  EXPECT_FALSE(event["choices"][0].contains("delta"));
+  EXPECT_EQ(Data(FinishEvent(identity, "stop"))["choices"][0]["text"], "");
+}
+
+TEST(ReplyJson, ErrorEvent) {
+  const std::string event = ErrorEvent({500, "broken", "internal", ""});
+  ASSERT_TRUE(event.starts_with("event: error\ndata: "));
+  const Json json = ParseJson(event.substr(std::string("event: error\ndata: ").size())).value();
+  EXPECT_EQ(json["error"]["message"], "broken");
+  EXPECT_EQ(json["error"]["code"], "internal");
+}
+
+}  // namespace
+}  // namespace skerry::engine
