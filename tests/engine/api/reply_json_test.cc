@@ -34,7 +34,8 @@ TEST(ReplyJson, WholeChatReply) {
   EXPECT_EQ(choice["message"]["content"], "gr\xC3\xBC\xC3\x9F\n");
   EXPECT_FALSE(choice["message"].contains("tool_calls"));
   EXPECT_EQ(json["usage"], ParseJson(R"({"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,
-      "prompt_tokens_details":{"cached_tokens":0}})").value());
+      "prompt_tokens_details":{"cached_tokens":0}})")
+                               .value());
 }
 
 TEST(ReplyJson, ContentIsNullOnlyBesideCalls) {
@@ -43,9 +44,11 @@ TEST(ReplyJson, ContentIsNullOnlyBesideCalls) {
   const Json& message = json["choices"][0]["message"];
   EXPECT_TRUE(message["content"].is_null());
   EXPECT_EQ(message["tool_calls"], ParseJson(R"([{"id":"abcdefghi","type":"function",
-      "function":{"name":"f","arguments":"{\"x\": \"\\u00e4\"}"}}])").value());
-  EXPECT_EQ(ParseJson(WholeReplyJson(kChat, "", {}, "stop", {})).value()["choices"][0]["message"]
-                ["content"], "");
+      "function":{"name":"f","arguments":"{\"x\": \"\\u00e4\"}"}}])")
+                                       .value());
+  EXPECT_EQ(ParseJson(WholeReplyJson(kChat, "", {}, "stop", {}))
+                .value()["choices"][0]["message"]["content"],
+            "");
   ReplyIdentity legacy = kChat;
   legacy.legacy_functions = true;
   const Json old = ParseJson(WholeReplyJson(legacy, "", calls, "function_call", {})).value();
@@ -72,7 +75,8 @@ TEST(ReplyJson, CallEventsNameTheCallOnce) {
   const auto events = CallEvents(kChat, 1, {"abcdefghi", "f", "{}"});
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(Data(events[0])["choices"][0]["delta"], ParseJson(R"({"tool_calls":[{"index":1,
-      "id":"abcdefghi","type":"function","function":{"name":"f","arguments":""}}]})").value());
+      "id":"abcdefghi","type":"function","function":{"name":"f","arguments":""}}]})")
+                                                        .value());
   EXPECT_EQ(Data(events[1])["choices"][0]["delta"],
             ParseJson(R"({"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]})").value());
 }
