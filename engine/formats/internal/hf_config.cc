@@ -109,7 +109,7 @@ Result<void> CheckKeys(const Json& config) {
   for (const auto& [key, value] : config.items()) {
     if (value.is_null() || Contains(kRead, key) || Contains(kHarmless, key)) continue;
     const auto* const row = std::find_if(std::begin(kNeutral), std::end(kNeutral),
-                                         [&](const Neutral& n) { return n.key == key; });
+                                         [&name = key](const Neutral& n) { return n.key == name; });
     if (row == std::end(kNeutral)) {
       return Unsupported("'" + key + "' is not known; it may change what the model computes");
     }
