@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -85,6 +86,10 @@ Result<void> PlanModel::LoadLayer(const Checkpoint& checkpoint, int64_t layer) {
 
 Result<void> PlanModel::AllocateCache(int32_t n_blocks) {
   if (n_blocks < 1) return Bad("a cache of " + std::to_string(n_blocks) + " blocks");
+  if (static_cast<uint64_t>(n_blocks) > SIZE_MAX / info_.kv_bytes_per_block) {
+    return Error(ErrorCode::kExhausted,
+                 std::to_string(n_blocks) + " cache blocks are more than an address space holds");
+  }
   n_blocks_ = 0;
   cache_ = Buffer();  // given back first: both sizes at once may be too much
   cache_ = TRY(device_->Allocate(info_.kv_bytes_per_block * n_blocks));
