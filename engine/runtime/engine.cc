@@ -25,8 +25,13 @@ struct Engine::Job {
 Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<LanguageModel> model,
                                               EngineOptions options) {
   const ModelInfo& info = model->info();
-  if (options.max_model_len == 0) options.max_model_len = info.max_position;
-  if (options.max_model_len < 2 || options.max_model_len > info.max_position) {
+  const uint64_t block_bytes = std::max<uint64_t>(info.kv_bytes_per_block, 1);
+  const auto affordable =
+      static_cast<int64_t>(std::min<uint64_t>(options.kv_cache_bytes / block_bytes, INT32_MAX));
+  const int64_t fitting = affordable * info.block_tokens;
+  if (options.max_model_len == 0) {
+    options.max_model_len = static_cast<int32_t>(std::min<int64_t>(info.max_position, fitting));
+  } else if (options.max_model_len < 2 || options.max_model_len > info.max_position) {
     return Error(ErrorCode::kInvalidArgument,
                  "--max-model-len " + std::to_string(options.max_model_len) +
                      ": must be 2 to the model's own " + std::to_string(info.max_position));
@@ -34,18 +39,14 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<LanguageModel> mod
   if (options.max_num_seqs < 1 || options.max_waiting < 0 || options.max_batched_tokens < 1) {
     return Error(ErrorCode::kInvalidArgument, "--max-num-seqs and queue limits must be positive");
   }
+  if (options.max_model_len < 2 || fitting < options.max_model_len) {
+    return Error(ErrorCode::kExhausted,
+                 "memory for keys and values holds " + std::to_string(fitting) +
+                     " tokens, less than the " + std::to_string(options.max_model_len) +
+                     " of one sequence: lower --max-model-len or raise --kv-cache-memory-bytes");
+  }
   const int64_t per_sequence =
       (static_cast<int64_t>(options.max_model_len) + info.block_tokens - 1) / info.block_tokens;
-  const uint64_t block_bytes = std::max<uint64_t>(info.kv_bytes_per_block, 1);
-  const auto affordable =
-      static_cast<int64_t>(std::min<uint64_t>(options.kv_cache_bytes / block_bytes, INT32_MAX));
-  if (affordable < per_sequence) {
-    return Error(ErrorCode::kExhausted, "memory for keys and values holds " +
-                                            std::to_string(affordable * info.block_tokens) +
-                                            " tokens, less than the " +
-                                            std::to_string(options.max_model_len) +
-                                            " of one sequence: lower --max-model-len");
-  }
   const auto n_blocks =
       static_cast<int32_t>(std::min(affordable, per_sequence * options.max_num_seqs));
   TRY(model->AllocateCache(n_blocks));

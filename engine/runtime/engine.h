@@ -48,10 +48,10 @@ struct GenerationRequest {
 };
 
 struct EngineOptions {
-  int32_t max_model_len = 0;           // prompt plus answer; 0: the model's own
-  int32_t max_num_seqs = 8;            // generated at the same time
-  int32_t max_waiting = 64;            // more are refused
-  int32_t max_batched_tokens = 512;    // tokens of one step
+  int32_t max_model_len = 0;         // prompt plus answer; 0: the model's own, or what memory holds
+  int32_t max_num_seqs = 8;          // generated at the same time
+  int32_t max_waiting = 64;          // more are refused
+  int32_t max_batched_tokens = 512;  // tokens of one step
   uint64_t kv_cache_bytes = 1u << 30;  // at most this much memory for keys and values
 };
 

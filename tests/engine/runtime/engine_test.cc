@@ -227,7 +227,7 @@ TEST(Engine, StartChecksItsOptions) {
   EngineOptions options;
   options.max_model_len = 300;
   EXPECT_EQ(Engine::Start(Hashing(), options).error().code(), ErrorCode::kInvalidArgument);
-  options.max_model_len = 0;
+  options.max_model_len = 256;
   options.kv_cache_bytes = 64 * 4;  // four blocks of the sixteen that one sequence needs
   const auto small = Engine::Start(Hashing(), options);
   ASSERT_FALSE(small);
@@ -236,6 +236,12 @@ TEST(Engine, StartChecksItsOptions) {
       << small.error().message();
   options.max_model_len = 64;
   EXPECT_TRUE(Engine::Start(Hashing(), options));
+  options.max_model_len = 0;
+  const auto fitted = Engine::Start(Hashing(), options);
+  ASSERT_TRUE(fitted);
+  EXPECT_EQ((*fitted)->max_model_len(), 64);
+  options.kv_cache_bytes = 0;
+  EXPECT_EQ(Engine::Start(Hashing(), options).error().code(), ErrorCode::kExhausted);
 }
 
 }  // namespace

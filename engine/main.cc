@@ -1,0 +1,270 @@
+// The `skerry-engine` program: serves one model over HTTP, or answers `logits` and `tokenize` on
+// standard output. Every failure is one line "skerry-engine: MESSAGE" on stderr; exit 2 for usage,
+// else 1.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "appliance/base/log.h"
+#include "appliance/base/process.h"
+#include "engine/api/listen.h"
+#include "engine/api/service.h"
+#include "engine/formats/checkpoint.h"
+#include "engine/model/load.h"
+#include "engine/model/logits_command.h"
+#include "engine/tokenizer/load.h"
+#include "engine/tokenizer/tokenize_command.h"
+
+namespace skerry::engine {
+namespace {
+
+constexpr int kDrainMs = 30'000;
+constexpr int kLoadedSignal = SIGUSR1;  // from the loading thread, whether it worked or not
+constexpr uint64_t kFallbackCacheBytes = 1u << 30;
+
+struct ServeFlags {
+  std::string model_path;
+  std::string listen;
+  std::string served_name;
+  int threads = 0;
+  int max_waiting = 64;
+  EngineOptions engine;
+  uint64_t kv_cache_bytes = 0;  // 0: half of the memory that is available
+  // Flags of vLLM's command line that select the only possibility here.
+  double gpu_memory_utilization = 0.9;
+  int tensor_parallel_size = 1;
+  std::string tool_call_parser;
+  bool enable_auto_tool_choice = false;
+  std::string tokenizer_mode = "auto";
+  std::string config_format = "auto";
+  std::string load_format = "auto";
+};
+
+int Fail(const Error& error, int status) {
+  std::cerr << "skerry-engine: " << OneLine(error.message()) << std::endl;
+  return status;
+}
+
+// MemAvailable of /proc/meminfo in bytes; nullopt where there is none.
+std::optional<uint64_t> AvailableMemory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  uint64_t kilobytes = 0;
+  std::string unit;
+  while (file >> name >> kilobytes) {
+    if (name == "MemAvailable:") return kilobytes * 1024;
+    std::getline(file, unit);
+  }
+  return std::nullopt;
+}
+
+// "/models/x/" and "/models/x.gguf" -> "x".
+std::string NameOf(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  path = path.substr(path.rfind('/') + 1);
+  return path.ends_with(".gguf") ? path.substr(0, path.size() - 5) : path;
+}
+
+Result<ServedModel> Load(const ServeFlags& flags) {
+  const Checkpoint checkpoint = TRY(Checkpoint::Open(flags.model_path));
+  LoadedTokenizer text = TRY(LoadTokenizer(flags.model_path));
+  const SamplingDefaults defaults = TRY(LoadSamplingDefaults(checkpoint.folder()));
+  if (text.tokenizer->vocab_size() > checkpoint.config().vocab_size) {
+    return Error(ErrorCode::kInvalidArgument, "'" + text.source + "' has " +
+                                                  std::to_string(text.tokenizer->vocab_size()) +
+                                                  " tokens, but the model knows " +
+                                                  std::to_string(checkpoint.config().vocab_size));
+  }
+  for (const int32_t id : checkpoint.config().eos_ids) text.stop_tokens.push_back(id);
+  std::unique_ptr<LanguageModel> model =
+      TRY(LoadModel(checkpoint, ModelOptions{.threads = flags.threads}));
+  EngineOptions options = flags.engine;
+  options.max_waiting = flags.max_waiting;
+  options.kv_cache_bytes = flags.kv_cache_bytes;
+  if (options.kv_cache_bytes == 0) {
+    options.kv_cache_bytes = AvailableMemory().value_or(2 * kFallbackCacheBytes) / 2;
+  }
+  std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), options));
+  return MakeServedModel(std::move(text), defaults, std::move(engine));
+}
+
+void LogLoaded(const ServeFlags& flags, const ServedModel& model) {
+  LogInfo("model '" + flags.model_path + "' is ready: context " +
+          std::to_string(model.engine->max_model_len()) + " tokens, chat format " +
+          (model.chat ? std::string(ChatFamilyName(model.chat->family())) : "none"));
+  if (!model.chat) LogWarning(model.no_chat_reason);
+}
+
+// Waits until loading has ended or a signal asks to stop; true for the latter.
+bool AwaitSignal(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  return signal != kLoadedSignal;
+}
+
+int Serve(const ServeFlags& flags) {
+  // Blocked before any thread exists, so that only sigwait sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, kLoadedSignal}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  Result<Listener> listener = Listen(flags.listen);
+  if (!listener) {
+    return Fail(listener.error(), listener.error().code() == ErrorCode::kInvalidArgument ? 2 : 1);
+  }
+  const auto remove_socket = [path = listener->unix_path] {
+    if (!path.empty()) ::unlink(path.c_str());
+  };
+  ServiceOptions options;
+  options.model_name = flags.served_name.empty() ? NameOf(flags.model_path) : flags.served_name;
+  Service service(options, RealClock());
+  http::ServerOptions server_options;
+  server_options.max_body_bytes = kMaxBodyBytes;
+  auto server = http::Server::Start(
+      std::move(listener->fd), server_options,
+      [&service](http::Request request, std::shared_ptr<http::Responder> responder) {
+        service.Handle(std::move(request), std::move(responder));
+      });
+  if (!server) {
+    remove_socket();
+    return Fail(server.error(), 1);
+  }
+
+  std::optional<Result<ServedModel>> loaded;
+  const pthread_t main_thread = pthread_self();
+  std::thread loader([&] {
+    loaded = Load(flags);
+    pthread_kill(main_thread, kLoadedSignal);
+  });
+  if (AwaitSignal(signals)) {
+    // Nothing was promised to anybody yet, and loading cannot be interrupted.
+    remove_socket();
+    _exit(0);
+  }
+  loader.join();
+  if (!*loaded) {
+    (*server)->Stop(0);
+    remove_socket();
+    return Fail(loaded->error(), 1);
+  }
+  LogLoaded(flags, **loaded);
+  service.SetModel(std::move(**loaded));
+  NotifySystemd("READY=1");
+  AwaitSignal(signals);
+  NotifySystemd("STOPPING=1");
+  LogInfo("stopping: running requests may end within 30 s");
+  remove_socket();
+  (*server)->Stop(kDrainMs);
+  return 0;
+}
+
+int RunLogitsCommand(const LogitsCommand& command) {
+  const Result<std::string> output = RunLogits(command);
+  if (!output) return Fail(output.error(), ExitStatus(output.error().code()));
+  std::cout << *output << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+int RunTokenizeCommand(const TokenizeCommand& command) {
+  std::string input;
+  char buffer[1 << 16];
+  while (std::cin.read(buffer, sizeof buffer) || std::cin.gcount() > 0) {
+    input.append(buffer, static_cast<size_t>(std::cin.gcount()));
+    if (input.size() > kMaxTokenizeInput) {
+      return Fail(Error(ErrorCode::kExhausted, "standard input is longer than 64 MiB"), 1);
+    }
+  }
+  const Result<std::string> output = RunTokenize(command, input);
+  if (!output) return Fail(output.error(), ExitStatus(output.error().code()));
+  std::cout << *output << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+void AddServeFlags(CLI::App& app, ServeFlags& flags) {
+  app.add_option("--model", flags.model_path, "model folder or GGUF file");
+  app.add_option("--listen", flags.listen, "unix:/PATH or 127.0.0.1:PORT");
+  app.add_option("--served-model-name", flags.served_name, "name in replies (default: the path's)");
+  app.add_option("--max-model-len", flags.engine.max_model_len,
+                 "longest prompt plus answer, tokens (default: the model's own)")
+      ->check(CLI::Range(2, 1 << 30));
+  app.add_option("--max-num-seqs", flags.engine.max_num_seqs, "answers generated at the same time")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--max-num-batched-tokens", flags.engine.max_batched_tokens,
+                 "tokens of one step over all sequences")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--max-waiting", flags.max_waiting, "requests that may wait; more get 503")
+      ->check(CLI::Range(0, 1 << 16));
+  app.add_option("--kv-cache-memory-bytes", flags.kv_cache_bytes,
+                 "memory for keys and values (default: half of what is available)");
+  app.add_option("--threads", flags.threads, "worker threads (default: one for each processor)")
+      ->check(CLI::Range(0, 1024));
+  const std::string only = "accepted for vLLM's command lines; ";
+  app.add_option("--gpu-memory-utilization", flags.gpu_memory_utilization,
+                 only + "no effect without a GPU")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--tensor-parallel-size", flags.tensor_parallel_size, only + "must be 1")
+      ->check(CLI::IsMember({1}));
+  app.add_option("--tool-call-parser", flags.tool_call_parser,
+                 only + "the format is recognised from the model")
+      ->check(CLI::IsMember({"mistral"}));
+  app.add_flag("--enable-auto-tool-choice", flags.enable_auto_tool_choice, only + "always on");
+  app.add_option("--tokenizer-mode", flags.tokenizer_mode, only + "auto or mistral")
+      ->check(CLI::IsMember({"auto", "mistral"}));
+  app.add_option("--config-format", flags.config_format, only + "auto or hf")
+      ->check(CLI::IsMember({"auto", "hf"}));
+  app.add_option("--load-format", flags.load_format, only + "auto, safetensors or gguf")
+      ->check(CLI::IsMember({"auto", "safetensors", "gguf"}));
+}
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  InitLogging("skerry-engine");
+  ServeFlags serve;
+  LogitsCommand logits;
+  TokenizeCommand tokenize;
+  CLI::App app("Serves one language model over HTTP", "skerry-engine");
+  app.set_version_flag("--version", "skerry-engine " SKERRY_VERSION);
+  AddServeFlags(app, serve);
+  app.require_subcommand(0, 1);
+  CLI::App* logits_app = app.add_subcommand("logits", "print the model's raw numbers as JSON");
+  logits_app->add_option("--model", logits.model_path, "model folder or GGUF file")->required();
+  logits_app->add_option("--tokens", logits.tokens, "ids: \"1 403 407\"")->required();
+  logits_app->add_option("--greedy", logits.greedy, "ids to continue with");
+  logits_app->add_option("--threads", logits.threads, "worker threads");
+  CLI::App* tokenize_app = app.add_subcommand("tokenize", "token ids of standard input as JSON");
+  tokenize_app->add_option("--model", tokenize.model_path, "model or tokenizer files")->required();
+  tokenize_app->add_flag("--special", tokenize.special, "parse and add special tokens");
+  tokenize_app->add_flag("--json", tokenize.json, "read an array of strings, write one of arrays");
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) {
+      if (serve.model_path.empty()) throw CLI::RequiredError("--model");
+      if (serve.listen.empty()) throw CLI::RequiredError("--listen");
+    }
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    return app.exit(wanted);
+  } catch (const CLI::ParseError& error) {
+    return Fail(Error(ErrorCode::kInvalidArgument,
+                      std::string(error.what()) + "; run with --help for the usage"),
+                2);
+  }
+  if (logits_app->parsed()) return RunLogitsCommand(logits);
+  if (tokenize_app->parsed()) return RunTokenizeCommand(tokenize);
+  return Serve(serve);
+}
+
+}  // namespace
+}  // namespace skerry::engine
+
+int main(int argc, char** argv) { return skerry::engine::Main(argc, argv); }
