@@ -1,0 +1,200 @@
+// Real models behind the real service: the demo model's golden conversations and a story.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "appliance/base/files.h"
+#include "appliance/base/json.h"
+#include "appliance/base/testing/fixtures.h"
+#include "appliance/base/unix_socket.h"
+#include "engine/api/service.h"
+#include "engine/chat/json_text.h"
+#include "engine/formats/checkpoint.h"
+#include "engine/model/load.h"
+#include "engine/tokenizer/detokenizer.h"
+#include "tests/engine/api/socket_client.h"
+
+namespace skerry::engine {
+namespace {
+
+using testing::SocketClient;
+using testing::StreamData;
+
+constexpr const char* kDemo = SKERRY_SOURCE_DIR "/installer/demo-model";
+
+Json ReadJson(const std::string& path) {
+  auto files = OpenFiles("/");
+  JsonLimits limits;
+  limits.max_bytes = 16 << 20;
+  return ParseJson(ReadAll(**files, path.substr(1)).value(), limits).value();
+}
+
+class Served {
+ public:
+  explicit Served(const std::string& path) {
+    const auto checkpoint = Checkpoint::Open(path);
+    EXPECT_TRUE(checkpoint) << checkpoint.error().message();
+    auto model = LoadModel(*checkpoint, ModelOptions{.threads = 2});
+    EXPECT_TRUE(model) << model.error().message();
+    EngineOptions options;
+    options.max_batched_tokens = 40;  // so that longer prompts are computed in several steps
+    auto engine = Engine::Start(std::move(*model), options);
+    EXPECT_TRUE(engine) << engine.error().message();
+    ServiceOptions service_options;
+    service_options.model_name = "m";
+    service_ = std::make_unique<Service>(service_options, RealClock());
+    service_->SetModel(MakeServedModel(LoadTokenizer(path).value(),
+                                       LoadSamplingDefaults(path).value(), std::move(*engine)));
+    server_ =
+        http::Server::Start(ListenUnix(socket()).value(), {},
+                            [this](http::Request request, std::shared_ptr<http::Responder> r) {
+                              service_->Handle(std::move(request), std::move(r));
+                            })
+            .value();
+  }
+  ~Served() {
+    server_->Stop(1000);
+    service_.reset();
+  }
+
+  std::string socket() const { return directory_.path() + "/s"; }
+  SocketClient::Reply Post(std::string_view path, const Json& body) {
+    return SocketClient(socket()).Ask("POST", path, DumpJson(body));
+  }
+
+ private:
+  ::skerry::testing::TemporaryDirectory directory_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<http::Server> server_;
+};
+
+// A golden case as the request that gives its prompt.
+Json GoldenRequest(const Tokenizer& tokenizer, const std::vector<TokenId>& tokens) {
+  const auto segment = [&](TokenId begin) {
+    const auto at = std::ranges::find(tokens, begin) + 1;
+    auto end = at;
+    while (end != tokens.end() && !tokenizer.IsControl(*end)) ++end;
+    return Decode(tokenizer, {at, end}, /*strip_leading_space=*/true);
+  };
+  Json request;
+  request["messages"] = Json::array({{{"role", "user"}, {"content", segment(3)}}});
+  if (std::ranges::count(tokens, 8) > 0) {
+    const Json call = ParseJson(segment(5)).value()[0];
+    const Json result = ParseJson(segment(8)).value();
+    request["messages"].push_back(
+        {{"role", "assistant"},
+         {"content", nullptr},
+         {"tool_calls", Json::array({{{"id", call["id"]},
+                                      {"type", "function"},
+                                      {"function",
+                                       {{"name", call["name"]},
+                                        {"arguments", DumpJson(call["arguments"])}}}}})}});
+    request["messages"].push_back({{"role", "tool"},
+                                   {"tool_call_id", result["call_id"]},
+                                   {"content", DumpJson(result["content"])}});
+  }
+  return request;
+}
+
+TEST(ServedModel, TheDemoModelGivesItsGoldenAnswers) {
+  const std::string folder = std::string(kDemo) + "/model";
+  Served served(folder);
+  const auto tokenizer = LoadTokenizer(folder).value();
+  const Json golden = ReadJson(std::string(kDemo) + "/golden.json");
+  int calls = 0;
+  for (const Json& item : golden["cases"]) {
+    const auto tokens = item["tokens"].get<std::vector<TokenId>>();
+    const std::string name = item["name"];
+    Json request = GoldenRequest(*tokenizer.tokenizer, tokens);
+    std::string body = DumpJson(request);
+    if (const auto at = std::ranges::find(tokens, 6); at != tokens.end()) {
+      // The tools with their keys in the order that the model was trained on.
+      auto end = at + 1;
+      while (*end != 7) ++end;
+      body.insert(1, "\"tools\":" + Decode(*tokenizer.tokenizer, {at + 1, end}, true) + ",");
+    }
+    const auto reply = SocketClient(served.socket()).Ask("POST", "/v1/chat/completions", body);
+    ASSERT_EQ(reply.status, 200) << reply.body;
+    const Json json = ParseJson(reply.body).value();
+    EXPECT_EQ(json["usage"]["prompt_tokens"], tokens.size()) << name;
+    const Json& message = json["choices"][0]["message"];
+    if (name.starts_with("tool: ")) {
+      ++calls;
+      const Json expected = ParseJson(item["text"].get<std::string>()).value();
+      const Json& call = message["tool_calls"][0]["function"];
+      EXPECT_EQ(json["choices"][0]["finish_reason"], "tool_calls");
+      EXPECT_EQ(call["name"], expected[0]["name"]);
+      EXPECT_EQ(ParseJson(call["arguments"].get<std::string>()).value(), expected[0]["arguments"]);
+    } else if (name.starts_with("no tools: ")) {
+      // By itself it would call a tool that nobody offered.
+      EXPECT_FALSE(message.contains("tool_calls"));
+      EXPECT_EQ(reply.body.find("TOOL_CALLS"), std::string::npos);
+    } else {
+      EXPECT_EQ(message["content"], item["text"]) << name;
+      EXPECT_EQ(json["choices"][0]["finish_reason"], "stop");
+    }
+  }
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(ServedModel, ConcurrentRequestsGetTheSameBytesAsAlone) {
+  Served served(std::string(kDemo) + "/model");
+  const std::vector<std::string> questions = {"What is Skerry?", "Hello!", "What is 3 plus 4?",
+                                              "Who are you?"};
+  const auto body = [](const std::string& question) {
+    return DumpJson({{"stream", true},
+                     {"temperature", 0.8},
+                     {"seed", 11},
+                     {"messages", Json::array({{{"role", "user"}, {"content", question}}})}});
+  };
+  const auto text = [](const SocketClient::Reply& reply) {
+    std::string all;
+    for (const std::string& data : StreamData(reply.body)) {
+      if (data == "[DONE]") continue;
+      const Json json = ParseJson(data).value();
+      if (!json["choices"].empty()) all += json["choices"][0]["delta"].value("content", "");
+    }
+    return all;
+  };
+  std::vector<std::string> alone;
+  for (const std::string& question : questions) {
+    alone.push_back(
+        text(SocketClient(served.socket()).Ask("POST", "/v1/chat/completions", body(question))));
+    EXPECT_NE(alone.back(), "");
+  }
+  std::vector<std::unique_ptr<SocketClient>> clients;
+  for (const std::string& question : questions) {
+    clients.push_back(std::make_unique<SocketClient>(served.socket()));
+    clients.back()->Send("POST", "/v1/chat/completions", body(question));
+  }
+  for (size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(text(clients[i]->Receive()), alone[i]);
+}
+
+TEST(ServedModel, TheStoryIsTheGoldenOne) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const Json golden = ReadJson(fixtures + "/stories260k/golden.json");
+  const auto tokens = golden["tokens"].get<std::vector<TokenId>>();
+  const auto greedy = golden["greedy"].get<std::vector<TokenId>>();
+  for (const char* path : {"/stories260k/hf", "/stories260k/stories260k-f32.gguf"}) {
+    Served served(fixtures + path);
+    const auto tokenizer = LoadTokenizer(fixtures + path).value();
+    const std::string prompt = Decode(*tokenizer.tokenizer, tokens, /*strip_leading_space=*/true);
+    const auto reply = served.Post(
+        "/v1/completions", {{"prompt", prompt}, {"temperature", 0}, {"max_tokens", greedy.size()}});
+    ASSERT_EQ(reply.status, 200) << reply.body;
+    const Json json = ParseJson(reply.body).value();
+    EXPECT_EQ(json["choices"][0]["text"],
+              Decode(*tokenizer.tokenizer, greedy, /*strip_leading_space=*/false));
+    EXPECT_TRUE((prompt + json["choices"][0]["text"].get<std::string>())
+                    .starts_with("Once upon a time, there was a little girl named Lily."));
+    const auto chat =
+        served.Post("/v1/chat/completions",
+                    {{"messages", Json::array({{{"role", "user"}, {"content", "x"}}})}});
+    EXPECT_EQ(chat.status, 400);
+    EXPECT_EQ(ParseJson(chat.body).value()["error"]["code"], "chat_not_supported");
+  }
+}
+
+}  // namespace
+}  // namespace skerry::engine
