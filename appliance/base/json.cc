@@ -120,6 +120,11 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
     return Error(ErrorCode::kCorrupt,
                  "JSON is longer than " + std::to_string(limits.max_bytes) + " bytes");
   }
+  // The parser takes a NUL for the end of its input, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Error(ErrorCode::kCorrupt,
+                 "JSON is refused: malformed at byte " + std::to_string(nul + 1));
+  }
   StrictBuilder builder(limits);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
     return Error(ErrorCode::kCorrupt, "JSON is refused: " + builder.reason());

@@ -33,6 +33,12 @@ TEST(Json, MalformedTextIsRefused) {
   }
 }
 
+TEST(Json, NulDoesNotEndTheText) {
+  using std::string_literals::operator""s;
+  EXPECT_EQ(Refusal("{}\0"s), "JSON is refused: malformed at byte 3");
+  EXPECT_EQ(Refusal("{\"a\":1}\0{\"a\":2}"s), "JSON is refused: malformed at byte 8");
+}
+
 TEST(Json, RefusalsNeverQuoteContent) {
   EXPECT_EQ(Refusal("{\"password\": secret"), "JSON is refused: malformed at byte 14");
 }
