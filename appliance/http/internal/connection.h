@@ -14,6 +14,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "appliance/http/chunked.h"
 #include "appliance/http/server.h"
@@ -27,11 +28,13 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 class Loop {
  public:
   asio::io_context& context() { return context_; }
-  // Runs `work` on the loop's thread; drops it when the loop has ended. Thread-safe.
-  template <typename Work>
-  void Post(Work work) {
+  // Runs `work` on the loop's thread, in the order of the calls whatever threads they come from
+  // (asio::post alone does not promise that); drops it when the loop has ended. Thread-safe.
+  void Post(std::function<void()> work) {
     const std::scoped_lock lock(mu_);
-    if (!closed_) asio::post(context_, std::move(work));
+    if (closed_) return;
+    queue_.push_back(std::move(work));
+    if (queue_.size() == 1) asio::post(context_, [this] { RunQueued(); });
   }
   // After the loop's thread has ended: runs what is left, so that nothing keeps itself alive.
   void CloseAndDrain() {
@@ -44,9 +47,19 @@ class Loop {
   }
 
  private:
+  void RunQueued() {
+    std::vector<std::function<void()>> batch;
+    {
+      const std::scoped_lock lock(mu_);
+      batch.swap(queue_);
+    }
+    for (const auto& work : batch) work();
+  }
+
   asio::io_context context_{1};
   std::mutex mu_;
-  bool closed_ = false;  // guarded by mu_
+  bool closed_ = false;                       // guarded by mu_
+  std::vector<std::function<void()>> queue_;  // guarded by mu_; not empty: RunQueued is posted
 };
 
 class Connection;

@@ -11,7 +11,7 @@
 
 #include "appliance/base/testing/fixtures.h"
 #include "appliance/base/unix_socket.h"
-#include "appliance/http/chunked.h"
+#include "tests/appliance/http/reply_reader.h"
 
 namespace skerry::http {
 namespace {
@@ -21,76 +21,28 @@ constexpr int kPatienceMs = 10'000;
 // A client that sends any bytes and reads replies one by one.
 class Client {
  public:
-  explicit Client(const std::string& path) : fd_(ConnectUnix(path).value()) {}
+  explicit Client(const std::string& path)
+      : fd_(ConnectUnix(path).value()),
+        reader_([this](char* out, size_t size) { return Receive(out, size); }) {}
 
   void Send(std::string_view bytes) { ASSERT_TRUE(WriteFully(fd_.get(), bytes)); }
   void Close() { fd_.Reset(); }
-
-  // More bytes; false at the end of the connection.
-  bool Fill() {
-    pollfd wait{fd_.get(), POLLIN, 0};
-    if (::poll(&wait, 1, kPatienceMs) != 1) {
-      ADD_FAILURE() << "no answer in time after '" << input_ << "'";
-      return false;
-    }
-    char buffer[4096];
-    const ssize_t got = ::recv(fd_.get(), buffer, sizeof buffer, 0);
-    if (got <= 0) return false;
-    input_.append(buffer, static_cast<size_t>(got));
-    return true;
-  }
-
-  bool WaitFor(std::string_view text) {
-    while (input_.find(text) == std::string::npos) {
-      if (!Fill()) return false;
-    }
-    return true;
-  }
-
-  std::string ReadToEnd() {
-    while (Fill()) {
-    }
-    return std::exchange(input_, "");
-  }
-
-  struct Reply {
-    ResponseHead head;
-    std::string body;
-    HeaderList trailers;
-    bool whole = false;
-  };
-
-  Reply ReadReply() {
-    Reply reply;
-    while (FindHeadEnd(input_) == std::string::npos) {
-      if (!Fill()) return reply;
-    }
-    const size_t end = FindHeadEnd(input_);
-    reply.head = CheckResponseHead(input_.substr(0, end)).value();
-    input_.erase(0, end);
-    if (!reply.head.chunked) {
-      const size_t size = reply.head.content_length.value_or(0);
-      while (input_.size() < size) {
-        if (!Fill()) return reply;
-      }
-      reply.body = input_.substr(0, size);
-      input_.erase(0, size);
-      reply.whole = true;
-      return reply;
-    }
-    ChunkedDecoder decoder;
-    while (!decoder.done()) {
-      if (input_.empty() && !Fill()) return reply;
-      input_.erase(0, decoder.Feed(input_, reply.body).value());
-    }
-    reply.trailers = decoder.trailers();
-    reply.whole = true;
-    return reply;
-  }
+  bool WaitFor(std::string_view text) { return reader_.WaitFor(text); }
+  std::string ReadToEnd() { return reader_.ReadToEnd(); }
+  testing::RawReply ReadReply() { return reader_.ReadReply(); }
 
  private:
+  ssize_t Receive(char* out, size_t size) {
+    pollfd wait{fd_.get(), POLLIN, 0};
+    if (::poll(&wait, 1, kPatienceMs) != 1) {
+      ADD_FAILURE() << "no answer in time";
+      return -1;
+    }
+    return ::recv(fd_.get(), out, size, 0);
+  }
+
   UniqueFd fd_;
-  std::string input_;
+  testing::ReplyReader reader_;
 };
 
 class ServerTest : public ::testing::Test {
@@ -102,7 +54,7 @@ class ServerTest : public ::testing::Test {
   }
   std::unique_ptr<Client> Connect() { return std::make_unique<Client>(path_); }
 
-  testing::TemporaryDirectory directory_;
+  skerry::testing::TemporaryDirectory directory_;
   std::string path_;
   std::unique_ptr<Server> server_;
 };
@@ -181,6 +133,25 @@ TEST_F(ServerTest, FirstPieceArrivesBeforeTheReplyEnds) {
   ASSERT_TRUE(client->WaitFor("5\r\nfirst\r\n"));
   responder->Finish();
   EXPECT_TRUE(client->ReadReply().whole);
+}
+
+// The handler starts on the server's thread, another thread goes on at once: the head must stay first.
+TEST_F(ServerTest, OrderHoldsAcrossThreads) {
+  std::promise<std::shared_ptr<Responder>>* handed = nullptr;
+  const auto client = Start([&](Request, std::shared_ptr<Responder> responder) {
+    responder->Start(200, {});
+    responder->Write("1");
+    handed->set_value(std::move(responder));
+  });
+  for (int round = 0; round < 200; ++round) {
+    std::promise<std::shared_ptr<Responder>> next;
+    handed = &next;
+    client->Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    const auto responder = next.get_future().get();
+    for (char piece = '2'; piece <= '9'; ++piece) responder->Write(std::string(1, piece));
+    responder->Finish();
+    ASSERT_EQ(client->ReadReply().body, "123456789") << round;
+  }
 }
 
 TEST_F(ServerTest, AbortIsSeenAsACut) {
