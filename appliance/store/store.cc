@@ -202,6 +202,13 @@ Result<std::vector<InstanceRow>> Store::Instances() {
   return ReadAllRows(statement, ReadInstance);
 }
 
+Result<void> Store::SetDesired(const std::string& iid, bool desired) {
+  Statement statement = TRY(database_.Prepare("UPDATE instances SET desired = ?2 WHERE iid = ?1"));
+  TRY(statement.Bind(1, iid).Bind(2, int64_t{desired}).Run());
+  if (database_.Changes() == 1) return {};
+  return Error(ErrorCode::kNotFound, "there is no instance '" + iid + "'");
+}
+
 Result<void> Store::DeleteInstance(const std::string& iid) {
   Transaction transaction = TRY(Transaction::Begin(database_));
   Statement find = TRY(database_.Prepare("SELECT alias FROM instances WHERE iid = ?1"));

@@ -76,8 +76,9 @@ class Store {
   // Adds the instance together with its alias, which becomes the default when there is none.
   // kAlreadyExists when the id or alias is in use. Returns the alias.
   Result<AliasRow> AddInstance(const InstanceRow& instance);
-  Result<std::vector<InstanceRow>> Instances();         // by creation
-  Result<void> DeleteInstance(const std::string& iid);  // and its alias; kNotFound
+  Result<std::vector<InstanceRow>> Instances();                   // by creation
+  Result<void> SetDesired(const std::string& iid, bool desired);  // kNotFound
+  Result<void> DeleteInstance(const std::string& iid);            // and its alias; kNotFound
   Result<std::vector<AliasRow>> Aliases();
 
   Result<std::optional<std::string>> Setting(const std::string& key);

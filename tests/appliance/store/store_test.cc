@@ -97,6 +97,9 @@ TEST_F(StoreTest, InstancesAndAliases) {
       (std::vector<InstanceRow>{AnInstance("00000001", "demo"), AnInstance("00000002", "other")}));
   EXPECT_EQ(store_->Aliases().value(), (std::vector<AliasRow>{{"demo", true}, {"other", false}}));
   EXPECT_EQ(store_->DeleteModel(Digest('a')).error().code(), ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(store_->SetDesired("00000002", false));
+  EXPECT_FALSE(store_->Instances().value().back().desired);
+  EXPECT_EQ(store_->SetDesired("00000009", false).error().code(), ErrorCode::kNotFound);
   ASSERT_TRUE(store_->DeleteInstance("00000001"));
   EXPECT_EQ(store_->DeleteInstance("00000001").error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(store_->Aliases().value(), (std::vector<AliasRow>{{"other", false}}));

@@ -1,0 +1,62 @@
+// What the parts of the admin service share: the database, the policy, the journal, the supervisor.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "appliance/admin/publisher.h"
+#include "appliance/audit/journal.h"
+#include "appliance/base/clock.h"
+#include "appliance/base/files.h"
+#include "appliance/base/json.h"
+#include "appliance/base/result.h"
+#include "appliance/store/store.h"
+#include "appliance/supervisor/protocol.h"
+
+namespace skerry::admin {
+
+// Thread-safe.
+class Core {
+ public:
+  // Opens everything below `data_directory`, which has the layout of docs/architecture.md. `clock`
+  // must outlive the object.
+  static Result<std::unique_ptr<Core>> Open(const std::string& data_directory, const Clock& clock);
+
+  const std::string& data_directory() const { return data_directory_; }
+  const Clock& clock() const { return clock_; }
+  FileSystem& files() { return *files_; }  // rooted at the data directory
+  Publisher& publisher() { return *publisher_; }
+  supervisor::Client& supervisor() { return supervisor_; }
+
+  // Calls `use(store)` alone. No other lock is taken while it runs.
+  template <typename Use>
+  auto WithStore(Use use) {
+    const std::lock_guard lock(store_mu_);
+    return use(*store_);
+  }
+
+  // Makes an audit record durable before the change that it tells of. `target` names what changes;
+  // `before` and `after` may be null. kUnavailable when it cannot be recorded: then do not change
+  // it.
+  Result<void> Record(const std::string& action, const std::string& target, const Json& before,
+                      const Json& after);
+  // A record that such a change did not come about after all. Best effort.
+  void RecordFailure(const std::string& action, const std::string& target, const Error& why);
+
+ private:
+  Core(std::string data_directory, const Clock& clock);
+
+  const std::string data_directory_;
+  const Clock& clock_;
+  std::unique_ptr<FileSystem> files_;
+  std::unique_ptr<Publisher> publisher_;
+  supervisor::Client supervisor_;
+  std::mutex store_mu_;
+  std::unique_ptr<store::Store> store_;  // guarded by store_mu_
+  std::unique_ptr<FileSystem> journal_files_;
+  std::unique_ptr<audit::Writer> journal_;
+};
+
+}  // namespace skerry::admin
