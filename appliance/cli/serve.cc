@@ -144,7 +144,7 @@ Result<SpawnOptions> Appliance::ProxyCommand(const std::string& instance) const 
                   Path("run")};
   if (instance == "api") {
     options.argv.insert(options.argv.end(),
-                        {"--policy", Path("policy"), "--journal", Path("journal/api")});
+                        {"--policy", Path("policy"), "--journal", Path("journal")});
     options.listen_fds = {{api_socket_.get(), "tls"}, {control_socket_.get(), "control"}};
   } else {
     const std::string port = TRY(ReadAll(*files_, "run/admin.port", 16));
