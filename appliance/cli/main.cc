@@ -15,8 +15,8 @@ using AddCommands = void (*)(CLI::App& app, Context& context);
 
 // The order is the order of the help text. One line per group of commands.
 constexpr AddCommands kCommands[] = {
-    AddKeysCommands,   AddTrustCommands, AddBundleCommands, AddServeCommand,  AddModelsCommands,
-    AddTokensCommands, AddAskCommand,    AddStatusCommand,  AddAuditCommands,
+    AddKeysCommands,   AddTrustCommands,  AddBundleCommands, AddImportCommand, AddServeCommand,
+    AddModelsCommands, AddTokensCommands, AddAskCommand,     AddStatusCommand, AddAuditCommands,
 };
 
 int Fail(const Error& error) {

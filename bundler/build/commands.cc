@@ -150,10 +150,12 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::string model = options.model;
   while (model.size() > 1 && model.back() == '/') model.pop_back();
-  const Source source = TRY(ListSource(*files, model, options.exclude));
+  const std::string context = "cannot pack '" + model + "'";
+  const Source source = TRY(ListSource(*files, model, options.exclude).WithContext(context));
   ProgressPrinter progress(RealClock(), STDERR_FILENO, ::isatty(STDERR_FILENO) == 1, "packing");
   create.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };
-  const Created created = TRY(CreateBundle(*files, source, create, keys, *files, options.out));
+  const Created created =
+      TRY(CreateBundle(*files, source, create, keys, *files, options.out).WithContext(context));
   PrintCreated(created, options, source);
   return {};
 }

@@ -94,11 +94,11 @@ Result<Source> ListSource(FileSystem& files, const std::string& path,
   }
   if (kind != FileKind::kDirectory) {
     return Error(ErrorCode::kUntrusted,
-                 "'" + path + "' is a link or not a regular file; name the folder or file itself");
+                 "a link, or not a regular file; name the folder or file itself");
   }
   TRY(Walk(files, path, exclude, source).Directory("", 1));
   if (source.files.empty()) {
-    return Error(ErrorCode::kNotFound, "'" + path + "' is not a model: it has no files");
+    return Error(ErrorCode::kNotFound, "not a model: the folder has no files");
   }
   std::sort(source.files.begin(), source.files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });

@@ -27,9 +27,10 @@ Result<SignedRoot> AcceptRoot(FileSystem& files, std::string_view text,
                               const Sha256Digest& fingerprint) {
   SignedRoot root = TRY(ParseRoot(text));
   if (root.fingerprint != fingerprint) {
-    return Error(ErrorCode::kUntrusted,
-                 "the fingerprint differs: the file has " + Grouped(root.fingerprint) +
-                     "; nothing was installed. Compare with the person who made the root");
+    return Error(
+        ErrorCode::kUntrusted,
+        "its fingerprint is not the one given; nothing was installed. Compare both with the "
+        "person who made the root: this may be another root");
   }
   if (files.Exists(kRootPath)) {
     const TrustState current = TRY(LoadTrust(files));

@@ -9,7 +9,7 @@ set(SKERRY_LAYERS
   "appliance/store: appliance/base"
   "appliance/supervisor: appliance/base"
   "appliance/admin: appliance/store appliance/audit appliance/policy appliance/supervisor appliance/http bundler/format"
-  "appliance/cli: appliance/store appliance/audit appliance/policy appliance/ca appliance/supervisor appliance/http bundler/import bundler/trust bundler/format"
+  "appliance/cli: appliance/store appliance/audit appliance/policy appliance/ca appliance/supervisor appliance/http bundler/import bundler/inspect bundler/trust bundler/format"
   "bundler/format: appliance/base"
   "bundler/trust: bundler/format"
   "bundler/inspect: bundler/format"

@@ -1,0 +1,310 @@
+// keys, trust, bundle and import from outside: programs, exit status, messages, and what they leave
+// behind.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "appliance/base/encode.h"
+#include "appliance/base/files.h"
+#include "appliance/base/json.h"
+#include "appliance/base/process.h"
+#include "appliance/base/testing/fixtures.h"
+#include "appliance/base/unix_socket.h"
+#include "tests/bundler/small_model.h"
+
+namespace skerry {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
+
+struct Output {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+class CommandsTest : public ::testing::Test {
+ protected:
+  CommandsTest() : files_(OpenFiles(dir_.path()).value()) {
+    for (const auto& [name, text] : skerry::testing::SmallModel()) Write("model/" + name, text);
+  }
+
+  std::string At(const std::string& name) const { return dir_.path() + "/" + name; }
+  void Write(const std::string& path, const std::string& text) {
+    ASSERT_TRUE(MakeDirectories(*files_, ParentDirectory(path)));
+    ASSERT_TRUE(WriteAtomically(*files_, path, text));
+  }
+  std::string Read(const std::string& path) { return ReadAll(*files_, path).value(); }
+
+  // `skerry ARGUMENTS` in the test's directory.
+  Output Skerry(std::vector<std::string> arguments) {
+    SpawnOptions options;
+    options.argv = {std::string(SKERRY_BIN_DIR) + "/skerry"};
+    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+    options.working_directory = dir_.path();
+    options.extra_environment = {"SKERRY_DATA=" + At("data")};
+    const UniqueFd out(::open(At("out.txt").c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
+    const UniqueFd err(::open(At("err.txt").c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
+    options.fds = {{out.get(), 1}, {err.get(), 2}};
+    const Result<pid_t> pid = Spawn(options);
+    EXPECT_TRUE(pid) << pid.error().message();
+    if (!pid) return {};
+    const ExitState state = *WaitForExit(*pid).value();
+    return {state.signalled ? -state.code : state.code, Read("out.txt"), Read("err.txt")};
+  }
+  void Must(const std::vector<std::string>& arguments) {
+    const Output output = Skerry(arguments);
+    ASSERT_EQ(output.status, 0) << output.err;
+    EXPECT_THAT(output.err, IsEmpty());
+  }
+  // A refusal is one line with the program's name.
+  std::string Refused(const std::vector<std::string>& arguments, int status = 1) {
+    const Output output = Skerry(arguments);
+    EXPECT_EQ(output.status, status) << output.out << output.err;
+    EXPECT_THAT(output.err, MatchesRegex("skerry: [^\n]+\n"));
+    return output.err;
+  }
+
+  void MakeKeys() {
+    Must({"keys", "generate", "--role", "root", "--out", "root.key"});
+    Must({"keys", "generate", "--role", "release", "--out", "release.key"});
+    Must({"trust", "init", "--root-key", "root.key", "--release-key", "release.pub", "--out",
+          "root.json"});
+  }
+  std::vector<std::string> CreateArguments(const std::string& model, const std::string& out) {
+    return {"bundle",      "create",  model,       "--id", "acme/tiny",
+            "--version",   "1.0.0",   "--seq",     "1",    "--key",
+            "release.key", "--trust", "root.json", "-o",   out};
+  }
+  void MakeBundle() {
+    MakeKeys();
+    Must(CreateArguments("model", "x.skb"));
+  }
+  void Accept() {
+    const Output shown = Skerry({"trust", "show", "root.json", "--json"});
+    const std::string fingerprint =
+        GetString(ParseJson(shown.out.substr(0, shown.out.size() - 1)).value(), "fingerprint")
+            .value();
+    Must({"trust", "accept", "root.json", "--fingerprint", fingerprint});
+  }
+  std::map<std::string, std::string> Snapshot(const std::string& below) {
+    std::map<std::string, std::string> content;
+    if (!files_->Exists(below)) return content;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(At(below))) {
+      const std::string path = entry.path().string().substr(dir_.path().size() + 1);
+      content[path] = entry.is_directory() ? "/" : Read(path);
+    }
+    return content;
+  }
+
+  skerry::testing::TemporaryDirectory dir_;
+  std::unique_ptr<FileSystem> files_;
+};
+
+TEST_F(CommandsTest, UsageErrorsExitWithTwo) {
+  Refused({}, 2);
+  Refused({"bundle"}, 2);
+  Refused({"bundle", "verify"}, 2);
+  Refused({"bundle", "verify", "x.skb", "--no-such-option"}, 2);
+  Refused({"bundle", "create", "model"}, 2);
+  Refused({"import"}, 2);
+  Refused({"keys", "generate", "--role", "king", "--out", "k.key"}, 2);
+  Refused({"no-such-command"}, 2);
+  EXPECT_EQ(Skerry({"bundle", "create", "--help"}).status, 0);
+  EXPECT_EQ(Skerry({"--version"}).status, 0);
+}
+
+TEST_F(CommandsTest, WholeWayAndASecondImport) {
+  MakeBundle();
+  const Output verified = Skerry({"bundle", "verify", "x.skb", "--trust", "root.json", "--json"});
+  ASSERT_EQ(verified.status, 0) << verified.err;
+  const Json json = ParseJson(verified.out.substr(0, verified.out.size() - 1)).value();
+  EXPECT_TRUE(GetBool(json, "valid").value());
+  const std::string digest = GetString(json, "digest").value();
+
+  Accept();
+  const Output first = Skerry({"import", "x.skb"});
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out, StartsWith("imported acme/tiny 1.0.0, release 1\n"));
+  EXPECT_THAT(first.out, HasSubstr(digest));
+  for (const auto& [name, text] : skerry::testing::SmallModel()) {
+    EXPECT_EQ(Read("data/store/" + digest + "/files/" + name), text);
+  }
+  struct stat info {};
+  ASSERT_EQ(::stat(At("data/store/" + digest + "/files/config.json").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0444U);
+  ASSERT_EQ(::stat(At("data/store/" + digest + "/files").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0755U);
+
+  const auto before = Snapshot("data/store");
+  const Output second = Skerry({"import", "x.skb"});
+  EXPECT_EQ(second.status, 0);
+  EXPECT_THAT(second.out, StartsWith("already present: acme/tiny 1.0.0, release 1"));
+  EXPECT_EQ(Snapshot("data/store"), before);
+  EXPECT_THAT(Snapshot("data/staging"), IsEmpty());
+  EXPECT_EQ(Skerry({"bundle", "verify", "x.skb"}).status, 0) << "with the appliance's own root";
+}
+
+TEST_F(CommandsTest, CreatingTwiceGivesTheSameBytes) {
+  MakeBundle();
+  Must(CreateArguments("model/", "again.skb"));
+  EXPECT_TRUE(Read("x.skb") == Read("again.skb"));
+}
+
+TEST_F(CommandsTest, DamagedBundlesChangeNothing) {
+  MakeBundle();
+  Accept();
+  const std::string good = Read("x.skb");
+  std::map<std::string, std::string> cases;
+  for (const size_t at : {size_t{0}, size_t{600}, size_t{1600}, good.size() / 2, good.size() - 1}) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    cases["bit flipped at " + std::to_string(at)] = bad;
+  }
+  cases["cut"] = good.substr(0, good.size() - 512);
+  cases["longer"] = good + std::string(512, '\0');
+  cases["empty"] = "";
+  for (const auto& [name, content] : cases) {
+    SCOPED_TRACE(name);
+    Write("bad.skb", content);
+    EXPECT_THAT(Refused({"bundle", "verify", "bad.skb", "--trust", "root.json"}),
+                HasSubstr("'bad.skb'"));
+    EXPECT_THAT(Refused({"import", "bad.skb"}), HasSubstr("'bad.skb'"));
+  }
+  EXPECT_THAT(Snapshot("data/store"), IsEmpty());
+  EXPECT_THAT(Snapshot("data/staging"), IsEmpty());
+  const Output json = Skerry({"bundle", "verify", "bad.skb", "--trust", "root.json", "--json"});
+  EXPECT_EQ(json.status, 1);
+  EXPECT_THAT(json.out, HasSubstr("\"valid\":false"));
+}
+
+TEST_F(CommandsTest, ForeignKeysAndMissingThings) {
+  MakeBundle();
+  EXPECT_THAT(Refused({"import", "x.skb"}), HasSubstr("trust accept"));
+  Accept();
+  EXPECT_THAT(Refused({"import", "none.skb"}), HasSubstr("'none.skb': No such file"));
+  Refused({"bundle", "verify", "none.skb", "--trust", "root.json"});
+  EXPECT_THAT(Refused({"import", "model"}, 2), HasSubstr("not a regular file"));
+
+  ASSERT_TRUE(files_->Rename("root.json", "old.json"));
+  for (const char* name : {"root.key", "root.pub", "release.key", "release.pub"}) {
+    ASSERT_TRUE(files_->Remove(name));
+  }
+  MakeKeys();
+  EXPECT_THAT(Refused({"bundle", "verify", "x.skb", "--trust", "root.json"}),
+              HasSubstr("0 of 1 required signatures"));
+  Must(CreateArguments("model", "foreign.skb"));
+  EXPECT_THAT(Refused({"import", "foreign.skb"}), HasSubstr("required signatures"));
+  EXPECT_THAT(Snapshot("data/store"), IsEmpty());
+}
+
+TEST_F(CommandsTest, WhatIsNoModelBecomesNoBundle) {
+  MakeKeys();
+  Write("no-model/notes.txt", "hello");
+  EXPECT_THAT(Refused(CreateArguments("no-model", "n.skb")),
+              HasSubstr("cannot pack 'no-model': this is not a model"));
+  EXPECT_THAT(Refused(CreateArguments("absent", "n.skb")), HasSubstr("'absent'"));
+  Write("model/modeling.py", "import os");
+  EXPECT_THAT(Refused(CreateArguments("model", "n.skb")), HasSubstr("'modeling.py'"));
+  EXPECT_FALSE(files_->Exists("n.skb"));
+  EXPECT_FALSE(files_->Exists("n.skb.new"));
+}
+
+TEST_F(CommandsTest, KeysAndRootsAreNeverOverwritten) {
+  MakeKeys();
+  const std::string key = Read("release.key");
+  Refused({"keys", "generate", "--role", "release", "--out", "release.key"});
+  Refused({"trust", "init", "--root-key", "root.key", "--release-key", "release.pub", "--out",
+           "root.json"});
+  EXPECT_EQ(Read("release.key"), key);
+  EXPECT_THAT(Refused({"trust", "init", "--root-key", "release.key", "--release-key", "release.pub",
+                       "--out", "r.json"},
+                      2),
+              HasSubstr("made for role 'release'"));
+  EXPECT_THAT(Refused({"trust", "init", "--root-key", "root.key", "--release-key", "release.pub",
+                       "--threshold", "release=2", "--out", "r.json"},
+                      2),
+              HasSubstr("threshold"));
+}
+
+TEST_F(CommandsTest, WrongFingerprintInstallsNothing) {
+  MakeKeys();
+  EXPECT_THAT(Refused({"trust", "accept", "root.json", "--fingerprint", std::string(64, 'a')}),
+              HasSubstr("nothing was installed"));
+  EXPECT_FALSE(files_->Exists("data/trust/root.json"));
+  Refused({"trust", "accept", "root.json", "--fingerprint", "abc"}, 2);
+}
+
+TEST_F(CommandsTest, BusyDataDirectoryNamesItsHolder) {
+  MakeBundle();
+  Accept();
+  const UniqueFd lock(::open(At("data/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  ASSERT_TRUE(WriteFully(lock.get(), "PID 4711, skerry serve\n"));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_THAT(Refused({"import", "x.skb"}), HasSubstr("PID 4711, skerry serve"));
+}
+
+TEST_F(CommandsTest, InspectSaysThatNothingIsVerified) {
+  MakeBundle();
+  const Output output = Skerry({"bundle", "inspect", "x.skb"});
+  EXPECT_EQ(output.status, 0);
+  EXPECT_THAT(output.out, StartsWith("NOT VERIFIED"));
+  EXPECT_THAT(output.out, HasSubstr("model.safetensors"));
+  EXPECT_THAT(Skerry({"bundle", "inspect", "x.skb", "--json"}).out,
+              HasSubstr("\"verified\":false"));
+}
+
+TEST_F(CommandsTest, LeftoversOfAKilledImportAreRemoved) {
+  MakeBundle();
+  Accept();
+  Write("data/staging/0123456789abcdef/files/part", "half");
+  Must({"import", "x.skb"});
+  EXPECT_THAT(Snapshot("data/staging"), IsEmpty());
+}
+
+// Killed at whatever moment: afterwards the store is empty or whole, and the next import completes.
+TEST_F(CommandsTest, KilledImportsLeaveNothingHalf) {
+  std::string blob(48 << 20, 'k');
+  Write("model/blob.bin", blob);
+  MakeBundle();
+  Accept();
+  for (const useconds_t delay_us : {1'000U, 5'000U, 20'000U, 40'000U, 80'000U}) {
+    auto pair = StreamPair().value();
+    SpawnOptions options;
+    options.argv = {std::string(SKERRY_BIN_DIR) + "/skerry-import", "--data", At("data")};
+    options.fds = {{pair.second.get(), 0}};
+    const pid_t pid = Spawn(options).value();
+    pair.second.Reset();
+    const UniqueFd bundle(::open(At("x.skb").c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_TRUE(
+        SendMessage(pair.first.get(), "{\"files\":[\"x\"],\"op\":\"import\"}\n", {bundle.get()}));
+    ::usleep(delay_us);
+    ::kill(pid, SIGKILL);
+    (void)WaitForExit(pid);
+    if (!files_->Exists("data/store")) continue;
+    const std::vector<DirectoryEntry> models = files_->List("data/store").value();
+    for (const DirectoryEntry& entry : models) {
+      EXPECT_EQ(Read("data/store/" + entry.name + "/files/blob.bin").size(), blob.size());
+    }
+  }
+  const Output output = Skerry({"import", "x.skb"});
+  EXPECT_EQ(output.status, 0) << output.err;
+  EXPECT_EQ(files_->List("data/store").value().size(), 1U);
+  EXPECT_THAT(Snapshot("data/staging"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace skerry
