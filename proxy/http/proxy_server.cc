@@ -84,13 +84,15 @@ class ProxyServerImpl : public ProxyServer {
   }
 
   void ApplyPolicy(PolicyPtr policy) override {
-    std::promise<void> applied;
-    const bool posted = Post([this, &policy, &applied] {
+    // Shared: the loop may still be inside set_value when this thread has gone on.
+    const auto applied = std::make_shared<std::promise<void>>();
+    std::future<void> done = applied->get_future();
+    const bool posted = Post([this, policy, applied] {
       hub_.policy = policy;
       ForEach([&policy](Session& session) { session.Judge(policy->policy); });
-      applied.set_value();
+      applied->set_value();
     });
-    if (posted) applied.get_future().wait();
+    if (posted) done.wait();
   }
 
  private:

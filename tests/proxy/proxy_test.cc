@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <future>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 
 #include "appliance/audit/verify.h"
 #include "appliance/base/clock.h"
@@ -19,35 +21,57 @@ using std::string_literals::operator""s;
 constexpr char kChat[] = "/v1/chat/completions";
 constexpr char kBody[] = R"({"model":"demo","messages":[]})";
 
-// A streaming engine under the test's control.
-class Stream {
+// A value that one thread hands to another.
+template <typename T>
+class Handoff {
  public:
-  http::Handler Handler() {
-    return [this](http::Request, std::shared_ptr<http::Responder> responder) {
-      responder->OnClientGone([this] { gone_.set_value(RealClock().MonotonicNanos()); });
-      responder->Start(200, {{"content-type", "text/event-stream; charset=utf-8"}});
-      responder->Write("data: {\"n\":1}\n\n");
-      handed_.set_value(std::move(responder));
-    };
+  void Set(T value) {
+    const std::scoped_lock lock(mu_);
+    value_ = std::move(value);
+    set_.notify_all();
   }
-  std::shared_ptr<http::Responder> responder() {
-    auto future = handed_.get_future();
-    if (future.wait_for(std::chrono::milliseconds(kPatienceMs)) != std::future_status::ready) {
-      ADD_FAILURE() << "the request never came";
-      abort();
-    }
-    return future.get();
-  }
-  // When the engine was told that its client went; 0: never.
-  int64_t WaitGone() {
-    auto future = gone_.get_future();
-    const auto status = future.wait_for(std::chrono::milliseconds(kPatienceMs));
-    return status == std::future_status::ready ? future.get() : 0;
+  std::optional<T> Wait() {
+    std::unique_lock lock(mu_);
+    set_.wait_for(lock, std::chrono::milliseconds(kPatienceMs),
+                  [this] { return value_.has_value(); });
+    return value_;
   }
 
  private:
-  std::promise<std::shared_ptr<http::Responder>> handed_;
-  std::promise<int64_t> gone_;
+  std::mutex mu_;
+  std::condition_variable set_;
+  std::optional<T> value_;
+};
+
+// A streaming engine under the test's control. Its state is shared with the engine's callbacks,
+// which may come after the test has ended.
+class Stream {
+ public:
+  http::Handler Handler() {
+    return [state = state_](http::Request, std::shared_ptr<http::Responder> responder) {
+      responder->OnClientGone([state] { state->gone.Set(RealClock().MonotonicNanos()); });
+      responder->Start(200, {{"content-type", "text/event-stream; charset=utf-8"}});
+      responder->Write("data: {\"n\":1}\n\n");
+      state->handed.Set(std::move(responder));
+    };
+  }
+  std::shared_ptr<http::Responder> responder() {
+    const auto handed = state_->handed.Wait();
+    if (!handed) {
+      ADD_FAILURE() << "the request never came";
+      abort();
+    }
+    return *handed;
+  }
+  // When the engine was told that its client went; 0: never.
+  int64_t WaitGone() { return state_->gone.Wait().value_or(0); }
+
+ private:
+  struct State {
+    Handoff<std::shared_ptr<http::Responder>> handed;
+    Handoff<int64_t> gone;
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 TEST_F(ProxyTest, NobodyGetsInWithoutAToken) {
