@@ -41,7 +41,8 @@ class Handler : public Pistache::Http::Handler {
           {Pistache::Http::methodString(request.method()), request.resource(), request.body()});
     }
     writer.headers().add<Pistache::Http::Header::ContentType>(MIME(Application, Json));
-    writer.headers().addRaw(Pistache::Http::Header::Raw("Cache-Control", "no-store"));
+    writer.headers().add<Pistache::Http::Header::CacheControl>(
+        Pistache::Http::CacheDirective(Pistache::Http::CacheDirective::NoStore));
     writer.send(static_cast<Pistache::Http::Code>(reply.status), reply.body);
   }
 
