@@ -147,7 +147,8 @@ Result<SpawnOptions> Appliance::ProxyCommand(const std::string& instance) const 
                         {"--policy", Path("policy"), "--journal", Path("journal")});
     options.listen_fds = {{api_socket_.get(), "tls"}, {control_socket_.get(), "control"}};
   } else {
-    const std::string port = TRY(ReadAll(*files_, "run/admin.port", 16));
+    std::string port = TRY(ReadAll(*files_, "run/admin.port", 16));
+    while (!port.empty() && port.back() == '\n') port.pop_back();
     options.argv.insert(options.argv.end(), {"--admin-port", port});
     options.listen_fds = {{admin_socket_.get(), "tls"}};
   }
