@@ -64,15 +64,18 @@ const scenarios = {
     return await client.completions.create({ model, prompt: question, max_tokens: 16, temperature: 0 });
   },
 
+  // Hangs up at the first chunk. The long prompt and the high temperature make the answer take longer than
+  // the hang-up needs to arrive.
   async abort() {
+    const long = [{ role: 'user', content: 'repeat these words: ' + 'one two three four '.repeat(150) }];
     const stream = await client.chat.completions.create({
-      model, messages, stream: true, temperature: 1.5, max_tokens: 1500, seed: 7,
+      model, messages: long, stream: true, temperature: 2, max_tokens: 900, seed: Number(process.env.SEED ?? 1),
     });
-    let seen = 0;
     for await (const chunk of stream) {
-      if (chunk.choices[0]?.delta.content && ++seen === 3) stream.controller.abort();
+      stream.controller.abort();
+      return { seen: chunk.object };
     }
-    return { seen };
+    return { seen: null };
   },
 };
 
