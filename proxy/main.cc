@@ -11,11 +11,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "appliance/base/log.h"
 #include "appliance/base/process.h"
 #include "proxy/http/proxy_server.h"
 #include "proxy/policy/control.h"
+#include "proxy/sandbox/egress_probe.h"
 #include "proxy/sandbox/sandbox.h"
 #include "proxy/upstream/dialer.h"
 
@@ -34,6 +36,7 @@ struct Arguments {
   std::string run_directory;
   int admin_port = 0;
   std::string access_log;
+  std::string probe_egress;
 };
 
 struct Inherited {
@@ -96,9 +99,20 @@ Result<std::unique_ptr<FileSystem>> OpenJournalFolder(const std::string& directo
   return OpenFiles(directory + "/" + writer);
 }
 
+// Instead of serving: tries every way out with the first connection, and fails when one is open.
+Result<void> ProbeEgress(const EgressTargets& targets, const UniqueFd& listener) {
+  const int reached = TRY(ServeEgressProbe(targets, listener.get(), STDOUT_FILENO));
+  if (reached == 0) return {};
+  return Error(
+      ErrorCode::kUntrusted,
+      std::to_string(reached) + " ways out are not blocked; their lines say \"blocked\":false");
+}
+
 Result<void> Serve(const Arguments& arguments) {
   const bool is_api = arguments.instance == "api";
   ::signal(SIGPIPE, SIG_IGN);
+  std::optional<EgressTargets> probe;
+  if (!arguments.probe_egress.empty()) probe = TRY(ParseEgressTargets(arguments.probe_egress));
   Inherited sockets = TRY(TakeSockets(is_api));
   DialerConfig dialer;
   if (is_api) {
@@ -137,6 +151,10 @@ Result<void> Serve(const Arguments& arguments) {
   } else {
     parts.instance = Instance::kAdmin;
   }
+  if (probe) {
+    Notify(notify, "READY=1");
+    return ProbeEgress(*probe, parts.listener);
+  }
   std::unique_ptr<ProxyServer> server = TRY(ProxyServer::Create(std::move(parts)));
   std::unique_ptr<ControlServer> control;
   if (is_api) {
@@ -167,6 +185,10 @@ int Main(int argc, char** argv) {
   app.add_option("--run-dir", arguments.run_directory, "directory of the engines' sockets (api)");
   app.add_option("--admin-port", arguments.admin_port, "admin's port on 127.0.0.1 (admin)")
       ->check(CLI::Range(1, 65535));
+  app.add_option("--probe-egress", arguments.probe_egress,
+                 "instead of serving, wait for one connection and try every way out towards "
+                 "IPV4[,IPV6]; reports JSON lines, status 1 when one is open")
+      ->type_name("ADDRESSES");
   app.add_option("--access-log", arguments.access_log, "file for lines in nginx's combined format");
   try {
     app.parse(argc, argv);

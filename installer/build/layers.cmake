@@ -29,6 +29,7 @@ set(SKERRY_LAYERS
   "engine/runtime: engine/scheduler engine/sampler engine/model engine/cache engine/device engine/tokenizer engine/chat engine/grammar engine/formats"
   "engine/api: engine/runtime engine/sampler engine/chat engine/tokenizer engine/formats appliance/http"
   "proxy/: appliance/http appliance/audit appliance/policy proxy/limits"
+  "proxy/upstream: proxy/sandbox"
   "proxy/http: proxy/tls proxy/auth proxy/limits proxy/policy proxy/upstream proxy/logs appliance/http appliance/audit appliance/policy"
 )
 

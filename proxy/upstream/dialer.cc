@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "appliance/base/unix_socket.h"
+#include "proxy/sandbox/sandbox.h"
 
 namespace skerry::proxy {
 
@@ -125,8 +126,6 @@ void DropEverything(const DialerPlan& plan) {
   if (null > 3) ::close(null);
   const rlimit files{kDialerFiles, kDialerFiles};
   ::setrlimit(RLIMIT_NOFILE, &files);
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NAME, "skerry-dialer");
 }
 
@@ -137,6 +136,7 @@ void DropEverything(const DialerPlan& plan) {
   ::signal(SIGTERM, SIG_IGN);
   ::signal(SIGINT, SIG_IGN);
   DropEverything(plan);
+  if (!EnterDialerSandbox(plan.run_directory >= 0 ? AF_UNIX : AF_INET)) ::_exit(1);
   constexpr int kChannel = 3;
   for (;;) {
     const Result<PassedMessage> request = ReceiveMessage(kChannel, kMaxTargetBytes);
