@@ -183,8 +183,9 @@ class Lab:
 
     def packets(self, since):
         """What came to the sink after a mark."""
-        lines = self.log.read_text("ascii").splitlines()[since:]
-        return [json.loads(line) for line in lines]
+        text = self.log.read_text("ascii")
+        whole = text[: text.rfind("\n") + 1]  # a line that is just being written belongs to the next look
+        return [json.loads(line) for line in whole.splitlines()[since:]]
 
     def strays(self, since, port):
         """Packets after a mark other than those of the service's connections with the client, and fences."""
