@@ -106,7 +106,9 @@ void Child::OnExit(int64_t now_ns) {
   for (int i = 0; i < 4 && output_; ++i) OnOutput();
   const Result<std::optional<ExitState>> ended = WaitForExit(pid_, -1);
   detail_ = ended && *ended ? (*ended)->Describe() : "it ended in an unknown way";
-  if (!log_.last_line().empty()) detail_ += ": " + log_.last_line();
+  // Who is killed from outside has said nothing about it.
+  const bool killed = ended && *ended && (*ended)->signalled && (*ended)->code == SIGKILL;
+  if (!killed && !log_.last_line().empty()) detail_ += ": " + log_.last_line();
   pid_ = -1;
   pidfd_.Reset();
   output_.Reset();

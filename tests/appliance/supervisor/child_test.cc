@@ -96,7 +96,7 @@ TEST(ChildTest, StopsPolitelyThenNot) {
   child.OnDeadline(5 * kSecond);
   AwaitExit(child, 5 * kSecond);
   EXPECT_TRUE(child.Ended());
-  EXPECT_EQ(child.Info().detail, "signal 9 (Killed): ready");
+  EXPECT_EQ(child.Info().detail, "signal 9 (Killed)");
 }
 
 TEST(ChildTest, LeavesNothingBehind) {
