@@ -74,10 +74,11 @@ class [[nodiscard]] Result {
 
   T& value() & { return Checked(), std::get<0>(state_); }
   const T& value() const& { return Checked(), std::get<0>(state_); }
-  T&& value() && { return Checked(), std::get<0>(std::move(state_)); }
+  // By value, not T&&: `for (x : F().value())` must not walk into a dead temporary.
+  T value() && { return Checked(), std::get<0>(std::move(state_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

@@ -1,5 +1,5 @@
-// libFuzzer target: the chunked decoder. Whole and byte by byte must give the same verdict, payload and
-// end; what it accepts must survive encoding and decoding again.
+// libFuzzer target: the chunked decoder. Whole and byte by byte must give the same verdict, payload
+// and end; what it accepts must survive encoding and decoding again.
 #include <cstdlib>
 
 #include "appliance/http/chunked.h"

@@ -1,5 +1,5 @@
-// libFuzzer target: the HTTP/1.1 head checks. An accepted head must be free of what the check promises to
-// refuse.
+// libFuzzer target: the HTTP/1.1 head checks. An accepted head must be free of what the check
+// promises to refuse.
 #include <cstdlib>
 
 #include "appliance/http/head.h"

@@ -135,7 +135,8 @@ TEST_F(ServerTest, FirstPieceArrivesBeforeTheReplyEnds) {
   EXPECT_TRUE(client->ReadReply().whole);
 }
 
-// The handler starts on the server's thread, another thread goes on at once: the head must stay first.
+// The handler starts on the server's thread, another thread goes on at once: the head must stay
+// first.
 TEST_F(ServerTest, OrderHoldsAcrossThreads) {
   std::promise<std::shared_ptr<Responder>>* handed = nullptr;
   const auto client = Start([&](Request, std::shared_ptr<Responder> responder) {
