@@ -326,6 +326,10 @@ std::vector<std::string> ProxyTest::WaitForRecords(const std::string& action, si
 
 std::string ProxyTest::StopProgram() {
   ::kill(pid_, SIGTERM);
+  return AwaitProgram();
+}
+
+std::string ProxyTest::AwaitProgram() {
   const auto state = WaitForExit(pid_, kPatienceMs);
   if (!state || !*state) return "still running";
   pid_ = -1;

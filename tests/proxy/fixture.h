@@ -100,6 +100,8 @@ class ProxyTest : public ::testing::Test {
   std::string Control(const std::string& line);
   // SIGTERM, and the exit status as text.
   std::string StopProgram();
+  // The same without a signal, for a program that is ending already.
+  std::string AwaitProgram();
 
   skerry::testing::TemporaryDirectory directory_;
   std::unique_ptr<FileSystem> files_;

@@ -472,7 +472,7 @@ TEST_F(ProxyTest, TermFinishesRunningRepliesAndExitsWithZero) {
   responder->Write("data: [DONE]\n\n");
   responder->Finish();
   EXPECT_THAT(client->ReadReply().body, HasSubstr("[DONE]"));
-  EXPECT_EQ(StopProgram(), "exit status 0");
+  EXPECT_EQ(AwaitProgram(), "exit status 0");
   const auto journal = OpenFiles(directory_.path() + "/journal/api").value();
   EXPECT_EQ(Records("request-completed").size(), 1u);
 }
