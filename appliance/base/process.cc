@@ -56,7 +56,34 @@ void WritePid(char* digits, pid_t pid) {
   ::_exit(127);
 }
 
-[[noreturn]] void RunChild(const ChildPlan& plan) {
+// A copy of `fd` with a number of `least` or more that is in use for nothing else.
+int CopyAbove(const ChildPlan& plan, int fd, int least) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, least);
+  if (copy >= 0) return copy;
+  if (errno == EINVAL) errno = EMFILE;  // `least` is beyond RLIMIT_NOFILE
+  FailChild(plan.error_pipe);
+}
+
+// Two steps, so that no source and not the error pipe is overwritten before it is copied: first to
+// free numbers above all targets, then to the targets.
+void MapDescriptors(ChildPlan& plan) {
+  int highest = 2;
+  for (const auto& pair : plan.fds) highest = std::max(highest, pair.second);
+  plan.error_pipe = CopyAbove(plan, plan.error_pipe, highest + 1);
+  for (auto& pair : plan.fds) pair.first = CopyAbove(plan, pair.first, highest + 1);
+  for (const auto& pair : plan.fds) {
+    if (::dup2(pair.first, pair.second) < 0) FailChild(plan.error_pipe);
+  }
+  // Everything that is not standard or mapped goes away, here or at exec.
+  for (int fd = 3; fd <= highest; ++fd) {
+    bool mapped = false;
+    for (const auto& pair : plan.fds) mapped = mapped || pair.second == fd;
+    if (!mapped) ::close(fd);
+  }
+  ::syscall(SYS_close_range, highest + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+[[noreturn]] void RunChild(ChildPlan& plan) {
   if (plan.new_process_group) ::setpgid(0, 0);
   if (plan.die_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -71,29 +98,10 @@ void WritePid(char* digits, pid_t pid) {
   if (plan.working_directory != nullptr && ::chdir(plan.working_directory) != 0) {
     FailChild(plan.error_pipe);
   }
-  // Two steps through high numbers, so that no source is overwritten before it is copied.
-  constexpr int kHigh = 700;
-  int error_pipe = ::fcntl(plan.error_pipe, F_DUPFD_CLOEXEC, kHigh - 1);
-  int highest = 2;
-  for (size_t i = 0; i < plan.fds.size(); ++i) {
-    if (::dup3(plan.fds[i].first, kHigh + 1 + static_cast<int>(i), O_CLOEXEC) < 0) {
-      FailChild(error_pipe);
-    }
-    highest = std::max(highest, plan.fds[i].second);
-  }
-  for (size_t i = 0; i < plan.fds.size(); ++i) {
-    if (::dup2(kHigh + 1 + static_cast<int>(i), plan.fds[i].second) < 0) FailChild(error_pipe);
-  }
-  // Everything that is not standard or mapped goes away at exec.
-  for (int fd = 3; fd <= highest; ++fd) {
-    bool mapped = false;
-    for (const auto& pair : plan.fds) mapped = mapped || pair.second == fd;
-    if (!mapped && fd != error_pipe) ::close(fd);
-  }
-  ::syscall(SYS_close_range, highest + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  MapDescriptors(plan);
   if (plan.listen_pid != nullptr) WritePid(plan.listen_pid, ::getpid());
   ::execve(plan.argv[0], plan.argv.data(), plan.envp.data());
-  FailChild(error_pipe);
+  FailChild(plan.error_pipe);
 }
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {

@@ -2,7 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <functional>
+#include <vector>
 
 #include "appliance/base/unix_socket.h"
 
@@ -62,6 +66,64 @@ TEST(Process, SwappedDescriptorsAreNotMixedUp) {
   ASSERT_TRUE(WaitForExit(Spawn(options).value()).has_value());
   EXPECT_EQ(ReadLine(a_peer.get(), 100).value(), "to-a");
   EXPECT_EQ(ReadLine(b_peer.get(), 100).value(), "to-b");
+}
+
+constexpr int kFewDescriptors = 64;
+
+// The exit status of a child that may have few descriptors and ends with `body`'s value.
+int WithFewDescriptors(const std::function<int()>& body) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const rlimit limit{kFewDescriptors, kFewDescriptors};
+    ::_exit(::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? body() : 99);
+  }
+  const ExitState state = WaitForExit(pid).value().value();
+  return state.signalled ? -1 : state.code;
+}
+
+TEST(Process, AFewDescriptorsAreEnough) {
+  EXPECT_EQ(WithFewDescriptors([] {
+              const UniqueFd given(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+              SpawnOptions options;
+              options.fds = {{given.get(), 5}};
+              options.argv = {"/bin/sh", "-c", "test -e /proc/self/fd/5 && exit 7"};
+              const Result<pid_t> pid = Spawn(options);
+              if (!pid) return 1;
+              return WaitForExit(*pid).value()->code == 7 ? 0 : 2;
+            }),
+            0);
+  EXPECT_EQ(WithFewDescriptors([] {
+              SpawnOptions options;
+              options.argv = {"/no/such/program"};
+              const Result<pid_t> pid = Spawn(options);
+              return !pid && pid.error().code() == ErrorCode::kNotFound ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(Process, DescriptorsThatDoNotFitAreAnErrorHere) {
+  for (const int target : {kFewDescriptors - 1, kFewDescriptors + 10}) {
+    EXPECT_EQ(WithFewDescriptors([target] {
+                SpawnOptions options;
+                options.fds = {{0, target}};
+                options.argv = {"/bin/sh", "-c", "exit 0"};
+                return Spawn(options) ? 1 : 0;
+              }),
+              0)
+        << target;
+  }
+  // None is left for the copies: room for Spawn's own pipe only.
+  EXPECT_EQ(WithFewDescriptors([] {
+              std::vector<UniqueFd> taken;
+              for (UniqueFd fd(::dup(0)); fd; fd = UniqueFd(::dup(0)))
+                taken.push_back(std::move(fd));
+              if (taken.size() < 2) return 2;
+              taken.resize(taken.size() - 2);
+              SpawnOptions options;
+              options.argv = {"/bin/sh", "-c", "exit 0"};
+              return Spawn(options) ? 1 : 0;
+            }),
+            0);
 }
 
 TEST(Process, ListenFdsFollowSystemdsProtocol) {
