@@ -275,6 +275,29 @@ TEST_F(CommandsTest, LeftoversOfAKilledImportAreRemoved) {
   EXPECT_THAT(Snapshot("data/staging"), IsEmpty());
 }
 
+// Peak memory of every program on the way of a model that is much larger than the bound.
+TEST_F(CommandsTest, MemoryIsBoundedWhateverTheModelsSize) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers have memory of their own";
+#endif
+  constexpr uint64_t kModelBytes = 300 << 20;
+  constexpr long kBoundKib = 128 << 10;  // 64 MiB and 16 threads with 4 MiB each
+  const std::string size = std::to_string(kModelBytes);
+  const std::string head = skerry::testing::Safetensors(
+      "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + size + "],\"data_offsets\":[0," + size + "]}}", "");
+  Write("model/model.safetensors", head);
+  ASSERT_EQ(::truncate(At("model/model.safetensors").c_str(),
+                       static_cast<off_t>(head.size() + kModelBytes)),
+            0);
+  MakeBundle();
+  Must({"bundle", "verify", "x.skb", "--trust", "root.json"});
+  Accept();
+  Must({"import", "x.skb"});
+  rusage usage{};
+  ASSERT_EQ(::getrusage(RUSAGE_CHILDREN, &usage), 0);
+  EXPECT_LT(usage.ru_maxrss, kBoundKib);
+}
+
 // Killed at whatever moment: afterwards the store is empty or whole, and the next import completes.
 TEST_F(CommandsTest, KilledImportsLeaveNothingHalf) {
   std::string blob(48 << 20, 'k');
