@@ -35,11 +35,13 @@ Result<SignedRoot> AcceptRoot(FileSystem& files, std::string_view text,
   if (files.Exists(kRootPath)) {
     const TrustState current = TRY(LoadTrust(files));
     if (current.root.fingerprint == root.fingerprint) return root;
-    return Error(ErrorCode::kAlreadyExists,
-                 "another root (version " + std::to_string(current.root.root.version) +
-                     ", fingerprint " + Grouped(current.root.fingerprint) +
-                     ") is in force; to start over, stop the appliance and remove '" +
-                     std::string(kRootPath) + "' from its data directory");
+    return Error(
+        ErrorCode::kAlreadyExists,
+        "another root (version " + std::to_string(current.root.root.version) + ", fingerprint " +
+            Grouped(current.root.fingerprint) +
+            ") is in force and stays so; to replace it on purpose, stop the appliance, remove '" +
+            std::string(kRootPath) + "' and '" + std::string(kRevocationsPath) +
+            "' (if there) from its data directory, and accept the new root again");
   }
   TRY(MakeDirectories(files, "trust", 0755));
   TRY(files.SyncDirectory("."));

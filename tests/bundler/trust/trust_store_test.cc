@@ -57,7 +57,13 @@ TEST(TrustStoreTest, AnotherRootDoesNotReplaceTheOneInForce) {
   const Result<SignedRoot> result = AcceptRoot(files, second, FingerprintOf(second));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code(), ErrorCode::kAlreadyExists);
+  EXPECT_THAT(result.error().message(), HasSubstr("remove 'trust/root.json'"));
   EXPECT_EQ(LoadTrust(files).value().root.fingerprint, FingerprintOf(first));
+
+  // As the message says.
+  ASSERT_TRUE(files.Remove(std::string(kRootPath)));
+  ASSERT_TRUE(AcceptRoot(files, second, FingerprintOf(second)));
+  EXPECT_EQ(LoadTrust(files).value().root.fingerprint, FingerprintOf(second));
 }
 
 TEST(TrustStoreTest, PowerCutLeavesNoRootOrAWholeOne) {
