@@ -4,8 +4,10 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "appliance/base/json.h"
@@ -17,26 +19,27 @@ namespace skerry::proxy {
 namespace {
 
 constexpr size_t kMaxLineBytes = 64 << 10;
-constexpr int kClientTimeoutSeconds = 5;  // admin is served one command at a time and never slow
 
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::Start(UniqueFd listener, PolicyStore& store,
-                                                            ApplyPolicy apply) {
+                                                            ApplyPolicy apply,
+                                                            int line_timeout_ms) {
   UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
   if (!stop) return ErrnoError("cannot make an event descriptor", errno);
-  std::unique_ptr<ControlServer> server(
-      new ControlServer(std::move(listener), std::move(stop), store, std::move(apply)));
+  std::unique_ptr<ControlServer> server(new ControlServer(
+      std::move(listener), std::move(stop), store, std::move(apply), line_timeout_ms));
   server->thread_ = std::thread([raw = server.get()] { raw->Run(); });
   return server;
 }
 
 ControlServer::ControlServer(UniqueFd listener, UniqueFd stop, PolicyStore& store,
-                             ApplyPolicy apply)
+                             ApplyPolicy apply, int line_timeout_ms)
     : listener_(std::move(listener)),
       stop_(std::move(stop)),
       store_(store),
-      apply_(std::move(apply)) {}
+      apply_(std::move(apply)),
+      line_timeout_ms_(line_timeout_ms) {}
 
 ControlServer::~ControlServer() {
   ::eventfd_write(stop_.get(), 1);
@@ -61,13 +64,34 @@ void ControlServer::Run() {
 }
 
 void ControlServer::Serve(int client) {
-  const timeval timeout{kClientTimeoutSeconds, 0};
-  ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  const timeval timeout{line_timeout_ms_ / 1000, line_timeout_ms_ % 1000 * 1000};
   ::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   for (;;) {
-    const Result<std::string> line = ReadLine(client, kMaxLineBytes);
+    const std::optional<std::string> line = ReadCommand(client);
     if (!line) return;
     if (!WriteFully(client, Answer(*line) + "\n")) return;
+  }
+}
+
+std::optional<std::string> ControlServer::ReadCommand(int client) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::milliseconds(line_timeout_ms_);
+  std::string line;
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return std::nullopt;
+    pollfd waits[] = {{client, POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    if (::poll(waits, 2, static_cast<int>(left)) < 0 && errno != EINTR) return std::nullopt;
+    if ((waits[1].revents & POLLIN) != 0) return std::nullopt;
+    if (waits[0].revents == 0) continue;
+    char c;
+    const ssize_t got = ::read(client, &c, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return std::nullopt;
+    if (c == '\n') return line;
+    if (line.size() == kMaxLineBytes) return std::nullopt;
+    line.push_back(c);
   }
 }
 

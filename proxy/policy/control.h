@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "appliance/base/result.h"
@@ -11,6 +13,9 @@
 
 namespace skerry::proxy {
 
+// A line and its answer each have this long: admin is served one command at a time and never slow.
+inline constexpr int kControlLineTimeoutMs = 5'000;
+
 // Runs on a thread of its own.
 class ControlServer {
  public:
@@ -18,14 +23,18 @@ class ControlServer {
   using ApplyPolicy = std::function<void(PolicyPtr policy)>;
 
   static Result<std::unique_ptr<ControlServer>> Start(UniqueFd listener, PolicyStore& store,
-                                                      ApplyPolicy apply);
+                                                      ApplyPolicy apply,
+                                                      int line_timeout_ms = kControlLineTimeoutMs);
   // Ends the thread; a command under way is finished first.
   ~ControlServer();
 
  private:
-  ControlServer(UniqueFd listener, UniqueFd stop, PolicyStore& store, ApplyPolicy apply);
+  ControlServer(UniqueFd listener, UniqueFd stop, PolicyStore& store, ApplyPolicy apply,
+                int line_timeout_ms);
   void Run();
   void Serve(int client);
+  // nullopt: closed, too long, not whole in time, or the server ends.
+  std::optional<std::string> ReadCommand(int client);
   std::string Answer(const std::string& line);
   Result<uint64_t> Execute(const std::string& line);
 
@@ -33,6 +42,7 @@ class ControlServer {
   const UniqueFd stop_;  // eventfd
   PolicyStore& store_;
   const ApplyPolicy apply_;
+  const int line_timeout_ms_;
   std::thread thread_;
 };
 
