@@ -1,6 +1,11 @@
 #include "proxy/logs/audit_records.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace skerry::proxy {
@@ -19,6 +24,17 @@ bool TakeNumber(std::string_view& text, std::string_view name, uint64_t& number)
   if (failure != std::errc()) return false;
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return true;
+}
+
+// What counts as one sender: an IPv4 address, an IPv6 network of 64 bits.
+std::string SenderOf(const std::string& address) {
+  constexpr size_t kNetworkBytes = 8;
+  in6_addr binary{};
+  char text[INET6_ADDRSTRLEN] = "";
+  if (::inet_pton(AF_INET6, address.c_str(), &binary) != 1) return address;
+  std::fill(binary.s6_addr + kNetworkBytes, std::end(binary.s6_addr), uint8_t{0});
+  ::inet_ntop(AF_INET6, &binary, text, sizeof text);
+  return std::string(text) + "/64";
 }
 
 }  // namespace
@@ -97,10 +113,11 @@ void RefusalFloods::Report(Window& window) {
 }
 
 void RefusalFloods::Add(RefusedRecord record, int64_t now_ns) {
-  auto found = windows_.find(record.source_ip);
+  std::string sender = SenderOf(record.source_ip);
+  auto found = windows_.find(sender);
   if (found == windows_.end()) {
-    if (windows_.size() >= kMaxAddresses) record.source_ip = kOtherAddresses;
-    found = windows_.try_emplace(record.source_ip).first;
+    if (windows_.size() >= kMaxAddresses) record.source_ip = sender = kOtherAddresses;
+    found = windows_.try_emplace(std::move(sender)).first;
   }
   Window& window = found->second;
   if (now_ns >= window.end_ns) {

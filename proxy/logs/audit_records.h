@@ -53,13 +53,15 @@ struct RefusedRecord {
   std::string source_ip;
   int status = 0;
   std::string reason;
-  std::string token_id;        // empty: unknown
-  uint64_t more_refusals = 0;  // from the same address within the minute, not recorded one by one
+  std::string token_id;  // empty: unknown
+  uint64_t more_refusals =
+      0;  // from the same address or /64 network within the minute, not recorded one by one
 };
 Json ToJson(const RefusedRecord& record);
 
-// Keeps a flood of refusals out of the journal: the first ones of an address are recorded one by
-// one, the rest of its minute becomes one record with a count. One thread; memory is bounded.
+// Keeps a flood of refusals out of the journal: the first ones of an address (of IPv6, whose hosts
+// have whole /64 networks of them, of a network) are recorded one by one, the rest of its minute
+// becomes one record with a count. One thread; memory is bounded.
 class RefusalFloods {
  public:
   using Sink = std::function<void(const RefusedRecord& record)>;

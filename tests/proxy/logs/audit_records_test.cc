@@ -68,6 +68,22 @@ TEST(RefusalFloods, FirstOnesSingleThenACountPerMinute) {
   EXPECT_EQ(records.back().more_refusals, 2u);
 }
 
+TEST(RefusalFloods, AddressesOfOneIpv6NetworkCountTogether) {
+  std::vector<RefusedRecord> records;
+  RefusalFloods floods([&](const RefusedRecord& record) { records.push_back(record); });
+  for (int i = 0; i < 20; ++i) {
+    floods.Add({"x", "2001:db8:0:1::" + std::to_string(i), 401, "r", "", 0}, 0);
+  }
+  EXPECT_EQ(records.size(), 10u);
+  floods.Add({"x", "2001:db8:0:2::1", 401, "r", "", 0}, 0);  // the network beside it
+  ASSERT_EQ(records.size(), 11u);
+  EXPECT_EQ(records.back().source_ip, "2001:db8:0:2::1");
+  floods.FlushAll();
+  ASSERT_EQ(records.size(), 12u);
+  EXPECT_EQ(records.back().more_refusals, 10u);
+  EXPECT_EQ(records.back().source_ip, "2001:db8:0:1::19");
+}
+
 TEST(RefusalFloods, MemoryIsBoundedByManyAddresses) {
   size_t records = 0;
   RefusalFloods floods([&](const RefusedRecord&) { ++records; });
