@@ -8,6 +8,7 @@ namespace skerry {
 
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr int64_t kMaxExactInteger = (int64_t{1} << 53) - 1;
 
 // SAX receiver that builds the document and refuses what the limits refuse.
@@ -124,6 +125,10 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return Error(ErrorCode::kCorrupt,
                  "JSON is refused: malformed at byte " + std::to_string(nul + 1));
+  }
+  // The parser would skip it: two texts must not be one document.
+  if (text.starts_with(kByteOrderMark)) {
+    return Error(ErrorCode::kCorrupt, "JSON is refused: it begins with a byte order mark");
   }
   StrictBuilder builder(limits);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {

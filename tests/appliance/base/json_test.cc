@@ -39,6 +39,12 @@ TEST(Json, NulDoesNotEndTheText) {
   EXPECT_EQ(Refusal("{\"a\":1}\0{\"a\":2}"s), "JSON is refused: malformed at byte 8");
 }
 
+TEST(Json, ByteOrderMarkIsRefused) {
+  EXPECT_EQ(Refusal("\xef\xbb\xbf{}"), "JSON is refused: it begins with a byte order mark");
+  EXPECT_EQ(ParseJson("\xef\xbb\xbf{}").error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(Refusal("{\"a\":\"\xef\xbb\xbf\"}"), "accepted");  // inside a string it is a character
+}
+
 TEST(Json, RefusalsNeverQuoteContent) {
   EXPECT_EQ(Refusal("{\"password\": secret"), "JSON is refused: malformed at byte 14");
 }
