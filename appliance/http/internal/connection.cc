@@ -82,7 +82,9 @@ void Connection::DropReply() {
 
 void Connection::Read() {
   if (reading_ || state_ == State::kClosed || state_ == State::kFlushing) return;
-  if (state_ == State::kReplying && input_.size() >= kMaxPipelinedBytes) return;
+  // Without reading on the client's end would go unnoticed: no client needs to send that much
+  // ahead.
+  if (state_ == State::kReplying && input_.size() >= kMaxPipelinedBytes) return Close();
   reading_ = true;
   read_buffer_.resize(kReadBytes);
   socket_.async_read_some(

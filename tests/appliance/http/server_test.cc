@@ -212,6 +212,22 @@ TEST_F(ServerTest, WriteTellsWhatWaits) {
   EXPECT_EQ(client->ReadReply().body.size(), 64u * (64 << 10));
 }
 
+// Behind bytes that are not read a hang-up would go unnoticed.
+TEST_F(ServerTest, PipeliningTooMuchEndsTheConnection) {
+  std::promise<void> gone;
+  std::promise<std::shared_ptr<Responder>> handed;
+  const auto client = Start([&](Request, std::shared_ptr<Responder> responder) {
+    responder->OnClientGone([&gone] { gone.set_value(); });
+    handed.set_value(std::move(responder));
+  });
+  client->Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto responder = handed.get_future().get();
+  client->Send(std::string(64 << 10, 'x'));
+  EXPECT_EQ(gone.get_future().wait_for(std::chrono::milliseconds(kPatienceMs)),
+            std::future_status::ready);
+  EXPECT_TRUE(responder->ClientGone());
+}
+
 TEST_F(ServerTest, Refusals) {
   ServerOptions options;
   options.max_body_bytes = 10;
