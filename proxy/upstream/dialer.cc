@@ -192,6 +192,12 @@ Result<void> SendDial(int dialer, std::string_view target) {
 
 Result<std::optional<DialAnswer>> ReceiveDial(int dialer) {
   Result<PassedMessage> message = ReceiveMessage(dialer, 1);
+  // The answer was there and its descriptor found no room in this process: the dialer lives on.
+  if (!message && message.error().code() == ErrorCode::kExhausted) {
+    DialAnswer full;
+    full.error_number = EMFILE;
+    return std::optional<DialAnswer>(std::move(full));
+  }
   if (!message && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::optional<DialAnswer>();
   if (!message || message->bytes.empty()) {
     return Error(ErrorCode::kUnavailable, "the dialer has ended");

@@ -37,7 +37,8 @@ struct DialAnswer {
   int error_number = 0;  // then why
 };
 
-// The next answer; nullopt when there is none yet. kUnavailable when the dialer has ended.
+// The next answer; nullopt when there is none yet. An answer whose descriptor this process has no
+// room for is EMFILE. kUnavailable when the dialer has ended.
 Result<std::optional<DialAnswer>> ReceiveDial(int dialer);
 
 }  // namespace skerry::proxy

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,6 +71,25 @@ TEST_F(DialerTest, SymbolicLinkToAnotherSocketIsRefused) {
   const UniqueFd secret = ListenUnix(Path("supervisor.sock")).value();
   ASSERT_EQ(::symlink("../../supervisor.sock", Path("engine/11111111/sock").c_str()), 0);
   EXPECT_EQ(Dial(dialer_.get(), EngineTarget("11111111")).error_number, EPERM);
+}
+
+// Out of descriptors: that dial fails, the next ones do not.
+TEST_F(DialerTest, NoRoomForADescriptorFailsOneDialOnly) {
+  const UniqueFd engine = ListenUnix(Path("engine/0a1b2c3d/sock")).value();
+  ASSERT_TRUE(SendDial(dialer_.get(), EngineTarget("0a1b2c3d")).has_value());
+  pollfd wait{dialer_.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&wait, 1, 10'000), 1);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto answer = ReceiveDial(dialer_.get());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_TRUE(answer.has_value()) << answer.error().message();
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_FALSE(static_cast<bool>((*answer)->socket));
+  EXPECT_EQ((*answer)->error_number, EMFILE);
+  EXPECT_TRUE(static_cast<bool>(Dial(dialer_.get(), EngineTarget("0a1b2c3d")).socket));
 }
 
 TEST_F(DialerTest, AnswersKeepTheirOrder) {
