@@ -9,6 +9,8 @@
 #include <sys/un.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -84,11 +86,21 @@ void Notify(const UniqueFd& socket, std::string_view state) {
   if (socket) ::send(socket.get(), state.data(), state.size(), MSG_NOSIGNAL);
 }
 
-void RaiseFileLimit() {
+// As high as it goes; the limit then in force.
+Result<rlim_t> RaiseFileLimit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return ErrnoError("cannot read the limit of open files", errno);
+  }
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
+// The instance's limits, with no more connections than there are descriptors for.
+Limits LimitsFor(bool is_api, rlim_t open_files) {
+  Limits limits = is_api ? Limits() : AdminLimits();
+  limits.max_connections = std::min(limits.max_connections, ConnectionsFor(open_files));
+  return limits;
 }
 
 // journal/WRITER, made when absent.
@@ -122,11 +134,12 @@ Result<void> Serve(const Arguments& arguments) {
   }
   UniqueFd dialer_channel = TRY(ForkDialer(dialer));
   const UniqueFd notify = ConnectNotify();
-  RaiseFileLimit();
+  const rlim_t open_files = TRY(RaiseFileLimit());
   TRY(EnterSandbox());
 
   const TlsContext tls = TRY(TlsContext::Load(arguments.certificate_file, arguments.key_file));
   ProxyParts parts;
+  parts.limits = LimitsFor(is_api, open_files);
   parts.listener = std::move(sockets.tls);
   parts.dialer = std::move(dialer_channel);
   parts.tls = &tls;

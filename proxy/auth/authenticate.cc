@@ -7,6 +7,8 @@ namespace skerry::proxy {
 namespace {
 
 constexpr std::string_view kScheme = "bearer ";
+constexpr std::string_view kAdminScheme = "Bearer ";  // admin compares it to the letter
+constexpr size_t kAdminSecretDigits = 64;
 constexpr std::string_view kInferenceScope = "inference";
 // Hashed in place of a secret that is not there.
 constexpr std::string_view kNoSecret = "0000000000000000000000000000000000000000000";
@@ -66,6 +68,13 @@ AuthOutcome Authenticate(const policy::Policy& policy, const policy::TokenKey& k
   if (token->Expired(now_ms)) return {nullptr, AuthFailure::kExpired};
   if (!token->HasScope(kInferenceScope)) return {token, AuthFailure::kScope};
   return {token, AuthFailure::kNone};
+}
+
+bool HasAdminSecretShape(const std::string* authorization) {
+  if (authorization == nullptr || !authorization->starts_with(kAdminScheme)) return false;
+  const std::string_view digits = std::string_view(*authorization).substr(kAdminScheme.size());
+  return digits.size() == kAdminSecretDigits &&
+         digits.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
 }  // namespace skerry::proxy

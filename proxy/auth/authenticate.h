@@ -34,4 +34,8 @@ struct AuthOutcome {
 AuthOutcome Authenticate(const policy::Policy& policy, const policy::TokenKey& key,
                          const std::string* authorization, int64_t now_ms);
 
+// Whether it is "Bearer " and 64 hex digits, as the admin API's secret is: what is not needs no
+// look at the request's body. The secret itself is admin's to compare.
+bool HasAdminSecretShape(const std::string* authorization);
+
 }  // namespace skerry::proxy

@@ -1,7 +1,7 @@
 #include "proxy/http/body.h"
 
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <set>
 #include <vector>
 
 namespace skerry::proxy {
@@ -9,6 +9,7 @@ namespace skerry::proxy {
 namespace {
 
 using JsonDocument = nlohmann::json;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 // Walks the text once; nothing but the facts and the keys of open objects is kept.
 class BodyScanner : public nlohmann::json_sax<JsonDocument> {
@@ -46,6 +47,7 @@ class BodyScanner : public nlohmann::json_sax<JsonDocument> {
   }
   bool end_array() override { return Close(); }
   bool key(string_t& value) override {
+    if (++keys_ > kMaxBodyKeys) return Refuse("it has too many keys");
     if (open_.size() == 1) field_ = value;
     if (!open_.back().keys.insert(std::move(value)).second)
       return Refuse("a key occurs twice in one object");
@@ -66,7 +68,7 @@ class BodyScanner : public nlohmann::json_sax<JsonDocument> {
  private:
   struct Level {
     bool is_object;
-    std::unordered_set<std::string> keys;
+    std::set<std::string> keys;  // ordered: no choice of keys makes it slow
   };
 
   bool AtRoot() const { return open_.empty(); }
@@ -97,6 +99,7 @@ class BodyScanner : public nlohmann::json_sax<JsonDocument> {
   BodyFacts facts_;
   std::optional<int64_t> completion_tokens_;
   std::vector<Level> open_;
+  size_t keys_ = 0;    // of all objects
   std::string field_;  // the outermost object's current key
   std::string reason_;
 };
@@ -108,6 +111,11 @@ Result<BodyFacts> InspectBody(std::string_view body) {
   // The parser takes a NUL for the end of its input, whatever follows.
   bool good = body.find('\0') == std::string_view::npos;
   if (!good) return Error(ErrorCode::kInvalidArgument, "the request body has a NUL byte");
+  // The parser skips one; the engine's may not.
+  if (body.starts_with(kByteOrderMark)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the request body was refused: it begins with a byte order mark");
+  }
   try {
     good = JsonDocument::sax_parse(body.begin(), body.end(), &scanner);
   } catch (const std::exception&) {

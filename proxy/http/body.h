@@ -17,10 +17,11 @@ struct BodyFacts {
 };
 
 inline constexpr size_t kMaxBodyDepth = 128;
+inline constexpr size_t kMaxBodyKeys = 100'000;  // of all its objects together
 
-// `body` must be one JSON object in valid UTF-8 without a duplicate key at any depth: two parsers
-// that disagree on which of two "model"s counts would disagree on who may use it. kInvalidArgument
-// says what is wrong and where (a byte position, never content).
+// `body` must be one JSON object in valid UTF-8 without a byte order mark and without a duplicate
+// key at any depth: two parsers that disagree on which of two "model"s counts would disagree on who
+// may use it. kInvalidArgument says what is wrong and where (a byte position, never content).
 Result<BodyFacts> InspectBody(std::string_view body);
 
 }  // namespace skerry::proxy

@@ -10,7 +10,7 @@ namespace skerry::proxy {
 // Defaults of the program; tests make them smaller.
 struct Limits {
   size_t max_connections = 10'000;
-  size_t max_body_bytes = 32 << 20;             // of one request
+  size_t max_body_bytes = 16 << 20;             // of one request; the engine takes no more
   size_t max_bodies_bytes = size_t{512} << 20;  // of all requests together
   size_t max_pipelined_bytes = 64 << 10;        // read ahead while a reply runs
   int handshake_timeout_ms = 10'000;
@@ -22,6 +22,14 @@ struct Limits {
   int upstream_head_timeout_ms = 600'000;  // a whole reply is made before its head is sent
   int upstream_idle_timeout_ms = 120'000;  // between two pieces of a reply
 };
+
+// The admin instance's: its bodies are small (docs/http/admin.md), and who sends them is known only
+// behind it.
+Limits AdminLimits();
+
+// How many connections a process with `open_files` descriptors can hold: each needs one for its
+// client and one for its upstream, the process some for itself. At least 1.
+size_t ConnectionsFor(uint64_t open_files);
 
 // Tokens a request may use, prompt and output together, until per-token quotas decide it.
 inline constexpr uint64_t kFixedLeaseTokens = 1'048'576;

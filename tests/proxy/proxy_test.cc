@@ -284,6 +284,20 @@ TEST_F(ProxyTest, ClientAbortReachesTheEngine) {
   EXPECT_THAT(completed[0], HasSubstr(R"("outcome":"failure")"));
 }
 
+// Behind bytes that are not read a hang-up would go unnoticed.
+TEST_F(ProxyTest, PipeliningTooMuchEndsTheSession) {
+  StartProgram();
+  Stream stream;
+  SetEngine(stream.Handler());
+  const auto client = Connect();
+  client->Send(Post(kChat, kBody, token_));
+  const auto responder = stream.responder();
+  ASSERT_TRUE(client->WaitFor("data: {\"n\":1}\n\n"));
+  client->Send(std::string(Limits().max_pipelined_bytes, 'x'));
+  EXPECT_GT(stream.WaitGone(), 0);
+  EXPECT_THAT(WaitForRecords("request-completed", 1)[0], HasSubstr(R"("outcome":"failure")"));
+}
+
 TEST_F(ProxyTest, EngineThatDiesIsToldToTheClient) {
   StartProgram();
   Stream stream;
@@ -385,7 +399,7 @@ TEST_F(ProxyTest, LargeBodies) {
   StartProgram();
   const auto client = Connect();
   client->Send("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token_ +
-               "\r\nExpect: 100-continue\r\nContent-Length: 33554433\r\n\r\n");
+               "\r\nExpect: 100-continue\r\nContent-Length: 16777217\r\n\r\n");
   const auto reply = client->ReadReply();
   EXPECT_EQ(reply.head.status, 413);
   EXPECT_THAT(reply.body, HasSubstr("request_too_large"));
@@ -413,6 +427,22 @@ TEST_F(ProxyTest, BodiesUpToTheLimitArriveWhole) {
   second->Send("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token_ +
                "\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n" + body + "x\r\n0\r\n\r\n");
   EXPECT_EQ(second->ReadReply().head.status, 413);
+}
+
+// Longer than what the loop inspects itself: the worker's verdicts reach their requests.
+TEST_F(ProxyTest, LongBodiesAreInspectedAndServed) {
+  StartProgram();
+  const std::string filler = R"(","a":")" + std::string(300 << 10, 'x') + "\"";
+  const auto client = Connect();
+  client->Send(Post(kChat, R"({"model":"demo)" + filler + "}", token_));
+  EXPECT_EQ(client->ReadReply().head.status, 200);
+  client->Send(Post(kChat, R"({"model":"demo)" + filler + R"(,"model":"other"})", token_));
+  const auto reply = client->ReadReply();
+  EXPECT_EQ(reply.head.status, 400);
+  EXPECT_THAT(reply.body, HasSubstr("a key occurs twice"));
+  client->Send(Post(kChat, R"({"model":"secret)" + filler + "}", token_));
+  EXPECT_EQ(client->ReadReply().head.status, 404);
+  EXPECT_EQ(seen().size(), 1u);
 }
 
 TEST_F(ProxyTest, RevocationCutsARunningStreamAndIsConfirmedWhenItHas) {
@@ -493,22 +523,45 @@ TEST_F(ProxyTest, TlsVersionsAndProtocols) {
 
 TEST_F(ProxyTest, AdminInstanceForwardsItsPathsOnly) {
   StartAdminProgram();
-  const auto reply = Ask(Post("/admin/api/v1/tokens?x=1", "{\"a\":1}", "not-ours",
-                              "Skerry-Tenant: x\r\nCookie: a=b\r\n"));
+  const std::string secret(64, 'a');  // admin compares it, not the proxy
+  const auto reply = Ask(
+      Post("/admin/api/v1/tokens?x=1", "{\"a\":1}", secret, "Skerry-Tenant: x\r\nCookie: a=b\r\n"));
   EXPECT_EQ(reply.head.status, 200);
   EXPECT_EQ(reply.body, "POST /admin/api/v1/tokens?x=1 {\"a\":1}");
   EXPECT_EQ(reply.Header("x-total"), "1");
   EXPECT_NE(reply.Header("x-request-id"), "");
   ASSERT_EQ(seen().size(), 1u);
   const http::HeaderList headers = seen()[0].request.head.headers;
-  EXPECT_EQ(*http::FindHeader(headers, "authorization"), "Bearer not-ours");
+  EXPECT_EQ(*http::FindHeader(headers, "authorization"), "Bearer " + secret);
   EXPECT_EQ(http::FindHeader(headers, "cookie"), nullptr);
   EXPECT_EQ(http::FindHeader(headers, "skerry-tenant"), nullptr);
-  EXPECT_EQ(Ask(Post(kChat, kBody, token_)).head.status, 404);
-  EXPECT_EQ(Ask("GET /admin/api/v1 HTTP/1.1\r\nHost: a\r\n\r\n").head.status, 404);
-  EXPECT_EQ(Ask("TRACE /admin/api/v1/x HTTP/1.1\r\nHost: a\r\n\r\n").head.status, 405);
+  EXPECT_EQ(Ask(Post(kChat, kBody, secret)).head.status, 404);
+  EXPECT_EQ(Ask(Post("/admin/api/v1", "", secret)).head.status, 404);
+  EXPECT_EQ(Ask("TRACE /admin/api/v1/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + secret +
+                "\r\n\r\n")
+                .head.status,
+            405);
   EXPECT_EQ(seen().size(), 1u);
   EXPECT_EQ(StopProgram(), "exit status 0");
+}
+
+TEST_F(ProxyTest, AdminInstanceReadsNoBodyOfAStranger) {
+  StartAdminProgram();
+  for (const std::string& header : {std::string(), "Authorization: Bearer " + token_ + "\r\n",
+                                    "Authorization: Basic " + std::string(64, 'a') + "\r\n"}) {
+    const auto client = Connect();
+    client->Send("POST /admin/api/v1/tokens HTTP/1.1\r\nHost: a\r\n" + header +
+                 "Content-Length: 1000000\r\n\r\n");
+    const auto reply = client->ReadReply();
+    EXPECT_EQ(reply.head.status, 401) << header;
+    EXPECT_EQ(reply.Header("www-authenticate"), "Bearer");
+    EXPECT_EQ(client->ReadToEnd(), "");
+  }
+  const auto client = Connect();
+  client->Send("POST /admin/api/v1/tokens HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " +
+               std::string(64, 'a') + "\r\nContent-Length: 1048577\r\n\r\n");
+  EXPECT_EQ(client->ReadReply().head.status, 413);
+  EXPECT_TRUE(seen().empty());
 }
 
 TEST_F(ProxyTest, SlowClientsAreRefused) {
@@ -574,6 +627,24 @@ TEST_F(ProxyTest, BodiesShareOneBudget) {
   first->Send("{\"a\":\"" + std::string(892, 'x') + "\"}");
   EXPECT_EQ(first->ReadReply().head.status, 200);
   EXPECT_EQ(Ask(Post(kChat, "{\"a\":\"" + std::string(200, 'x') + "\"}", token_)).head.status, 200);
+}
+
+// A length that is only announced takes one step of the budget, not all of it.
+TEST_F(ProxyTest, AnnouncedLengthsDoNotFillTheBudget) {
+  Limits limits;
+  limits.max_bodies_bytes = 1 << 20;
+  StartInProcess(limits);
+  const auto first = Connect();
+  first->Send("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token_ +
+              "\r\nExpect: 100-continue\r\nContent-Length: 1048576\r\n\r\n");
+  EXPECT_EQ(first->ReadReply().head.status, 100);
+  EXPECT_EQ(Ask(Post(kChat, kBody, token_)).head.status, 200);
+  first->Send("{\"a\":\"" + std::string((1 << 20) - 8, 'x') + "\"}");
+  EXPECT_EQ(first->ReadReply().head.status, 200);
+  const auto second = Connect();
+  second->Send("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token_ +
+               "\r\nContent-Length: 2097152\r\n\r\n" + std::string((1 << 20), 'x'));
+  EXPECT_EQ(second->ReadReply().head.status, 503);
 }
 
 TEST_F(ProxyTest, WhatCannotBeRecordedIsNotServed) {

@@ -159,10 +159,11 @@ void ClientIo::OnWatchReadable() {
     const TlsStatus status = TryFill();
     if (status == TlsStatus::kOk) continue;
     if (status == TlsStatus::kWantRead || status == TlsStatus::kWantWrite) return ArmWatch();
-    const auto on_closed = std::move(on_closed_);
-    on_closed_ = nullptr;
-    return on_closed();
+    break;
   }
+  const auto on_closed = std::move(on_closed_);
+  on_closed_ = nullptr;
+  on_closed();
 }
 
 }  // namespace skerry::proxy

@@ -48,8 +48,9 @@ class ClientIo {
   void Interrupt();
   void ClearInterrupt() { interrupted_ = false; }
 
-  // From now on to StopWatching reads ahead (at most `max_input` bytes) and calls `on_closed` once
-  // when the client ends the connection. `keep_alive` is held while a read is under way.
+  // From now on to StopWatching reads ahead and calls `on_closed` once when the client ends the
+  // connection, or has sent `max_input` bytes: behind those its end could not be seen. `keep_alive`
+  // is held while a read is under way.
   void Watch(size_t max_input, std::function<void()> on_closed, std::shared_ptr<void> keep_alive);
   void StopWatching();
 

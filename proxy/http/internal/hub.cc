@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kIdBytes = 16;
 constexpr size_t kRandomBytes = 4096;
+constexpr size_t kMaxInlineBodyBytes = 256 << 10;  // inspected in a few milliseconds
 
 }  // namespace
 
@@ -29,6 +30,22 @@ Hub::Hub(ProxyParts& parts, asio::io_context& loop, std::function<void()> on_dia
       dialer(loop, std::move(parts.dialer), std::move(on_dialer_lost)),
       bodies(parts.limits.max_bodies_bytes),
       refusals([this](const RefusedRecord& record) { RecordLater(ToJson(record)); }) {}
+
+Task<Result<BodyFacts>> Hub::Inspect(const std::string& body) {
+  if (body.size() <= kMaxInlineBodyBytes) co_return InspectBody(body);
+  using Box = std::shared_ptr<Result<BodyFacts>>;  // default-constructible, see Record
+  auto start = [this, &body](auto handler) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    asio::post(worker_, [this, &body, shared = std::move(shared)]() mutable {
+      Box box = std::make_shared<Result<BodyFacts>>(InspectBody(body));
+      // Moved: the coroutine must not be let go of on this thread.
+      asio::post(context, [shared = std::move(shared), box = std::move(box)] { (*shared)(box); });
+    });
+  };
+  Box box = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Box)>(
+      std::move(start), asio::use_awaitable);
+  co_return std::move(*box);
+}
 
 Task<Result<uint64_t>> Hub::Record(Json fields) {
   using Outcome = Result<uint64_t>;

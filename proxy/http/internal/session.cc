@@ -103,7 +103,7 @@ Task<bool> Session::ServeRequest() {
   std::optional<Refusal> refusal = JudgeHead();
   if (!refusal) refusal = co_await ReadBody();
   client_.ClearDeadline();
-  if (!refusal && work_.route == Route::kInference) refusal = ChooseModel();
+  if (!refusal && work_.route == Route::kInference) refusal = co_await ChooseModel();
   if (!refusal && work_.route == Route::kListModels) {
     const policy::Token* token = work_.policy->policy.FindToken(work_.token_id);
     std::string body = ModelsBody(work_.policy->policy, *token, hub_.start_seconds);
@@ -190,6 +190,14 @@ std::optional<Refusal> Session::JudgeHead() {
                      std::string(AuthFailureName(who.failure))};
     }
   }
+  if (hub_.instance == Instance::kAdmin &&
+      !HasAdminSecretShape(http::FindHeader(work_.head.headers, "authorization"))) {
+    return Refusal{
+        {401, "no admin secret: send the header 'Authorization: Bearer ' and its 64 hex digits",
+         "invalid_api_key", ""},
+        {{"www-authenticate", "Bearer"}},
+        ""};
+  }
   std::variant<Route, Refusal> route = FindRoute(hub_.instance, work_.head.method, work_.head.path);
   if (Refusal* refusal = std::get_if<Refusal>(&route)) return std::move(*refusal);
   work_.route = std::get<Route>(route);
@@ -203,7 +211,8 @@ Task<std::optional<Refusal>> Session::ReadBody() {
   const size_t limit = hub_.limits.max_body_bytes;
   if (work_.head.content_length.value_or(0) > limit) co_return TooLarge(limit);
   body_share_.emplace(hub_.bodies);
-  if (!body_share_->GrowTo(work_.head.content_length.value_or(0))) co_return NoMemory();
+  const size_t first = std::min<uint64_t>(work_.head.content_length.value_or(0), kBudgetStepBytes);
+  if (!body_share_->GrowTo(first)) co_return NoMemory();
   if (work_.head.expect_continue && input.empty()) {
     const std::string interim = http::SerializeHead(100, {});
     const IoStatus written = co_await client_.Write(interim, hub_.limits.write_timeout_ms);
@@ -215,7 +224,11 @@ Task<std::optional<Refusal>> Session::ReadBody() {
     co_return refusal;
   }
   const size_t size = static_cast<size_t>(*work_.head.content_length);
-  while (input.size() < size) {
+  for (;;) {
+    // Only what has arrived takes its share: an announced length costs its sender nothing.
+    const size_t steps = input.size() / kBudgetStepBytes + 1;
+    if (!body_share_->GrowTo(std::min(size, steps * kBudgetStepBytes))) co_return NoMemory();
+    if (input.size() >= size) break;
     const IoStatus filled = co_await client_.Fill();
     if (filled == IoStatus::kTimeout) {
       co_return BadRequest(408, "the request body did not arrive in time");
@@ -257,10 +270,10 @@ Task<std::optional<Refusal>> Session::ReadChunkedBody() {
   co_return std::nullopt;
 }
 
-std::optional<Refusal> Session::ChooseModel() {
-  Result<BodyFacts> facts = InspectBody(work_.body);
+Task<std::optional<Refusal>> Session::ChooseModel() {
+  Result<BodyFacts> facts = co_await hub_.Inspect(work_.body);
   if (!facts) {
-    return Refusal{{400, facts.error().message(), "invalid_body", ""}, {}, ""};
+    co_return Refusal{{400, facts.error().message(), "invalid_body", ""}, {}, ""};
   }
   // The body may have taken its time: judge by the policy of now.
   work_.policy = hub_.policy;
@@ -268,14 +281,14 @@ std::optional<Refusal> Session::ChooseModel() {
   const policy::Token* token = policy.FindToken(work_.token_id);
   if (token == nullptr || end_ != End::kNone) {
     if (end_ == End::kNone) end_ = End::kRevoked;
-    return EndRefusal();
+    co_return EndRefusal();
   }
   auto found = FindModel(policy, *token, facts->model);
-  if (Refusal* refusal = std::get_if<Refusal>(&found)) return std::move(*refusal);
+  if (Refusal* refusal = std::get_if<Refusal>(&found)) co_return std::move(*refusal);
   const policy::Alias& alias = *std::get<const policy::Alias*>(found);
   work_.alias = alias.name;
   work_.instances = alias.instances;
-  return std::nullopt;
+  co_return std::nullopt;
 }
 
 std::optional<Refusal> Session::EndRefusal() const {

@@ -72,6 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Task<bool> ReadHead();
   Task<std::optional<Refusal>> ReadBody();
   Task<std::optional<Refusal>> ReadChunkedBody();
+  Task<std::optional<Refusal>> ChooseModel();
   Task<std::optional<Refusal>> Forward();
   Task<std::optional<Refusal>> Connect();
   Task<std::optional<Refusal>> Admit();
@@ -82,7 +83,6 @@ class Session : public std::enable_shared_from_this<Session> {
   Task<bool> Reply(int status, http::HeaderList headers, std::string body);
 
   std::optional<Refusal> JudgeHead();
-  std::optional<Refusal> ChooseModel();
   std::string Upstream() const;  // for the log
   http::ApiError CutError() const;
   std::optional<Refusal> EndRefusal() const;  // for a request that was ended from outside

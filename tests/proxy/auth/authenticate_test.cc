@@ -53,5 +53,17 @@ TEST(Authenticate, Table) {
   EXPECT_EQ(Authenticate(policy, other, &header, 0).failure, AuthFailure::kWrong);
 }
 
+TEST(AdminSecret, OnlyItsShapePasses) {
+  const std::string digits = "0123456789abcdefABCDEF" + std::string(42, '0');
+  const auto passes = [](const std::string& value) { return HasAdminSecretShape(&value); };
+  EXPECT_FALSE(HasAdminSecretShape(nullptr));
+  EXPECT_TRUE(passes("Bearer " + digits));
+  for (const std::string& value :
+       {std::string(), std::string("Bearer "), digits, "bearer " + digits, "Bearer  " + digits,
+        "Bearer " + digits + "0", "Bearer " + digits.substr(1), "Bearer g" + digits.substr(1)}) {
+    EXPECT_FALSE(passes(value)) << value;
+  }
+}
+
 }  // namespace
 }  // namespace skerry::proxy

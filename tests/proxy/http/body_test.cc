@@ -65,6 +65,29 @@ TEST(InspectBody, Refusals) {
   EXPECT_EQ(secret.error().message().find("topsecret"), std::string::npos);
 }
 
+TEST(InspectBody, ByteOrderMarkIsRefused) {
+  const auto facts = InspectBody("\xef\xbb\xbf{}");
+  ASSERT_FALSE(facts.has_value());
+  EXPECT_EQ(facts.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(facts.error().message().find("byte order mark"), std::string::npos);
+}
+
+// All keys of the body count, whichever object they are in.
+TEST(InspectBody, KeysOfOneBodyAreBounded) {
+  const auto body = [](size_t inner_keys) {
+    std::string text = "{\"a\":{";
+    for (size_t i = 0; i < inner_keys; ++i) {
+      text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":1";
+    }
+    return text + "}}";
+  };
+  EXPECT_TRUE(InspectBody(body(kMaxBodyKeys - 1)).has_value());
+  const auto refused = InspectBody(body(kMaxBodyKeys));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message().find("too many keys"), std::string::npos);
+}
+
 TEST(InspectBody, ModelOfAnyWrongTypeIsRefused) {
   for (const char* value : {"true", "false", "0", "-1", "1.0", "{}", "[]", "[\"demo\"]"}) {
     EXPECT_FALSE(InspectBody("{\"model\":" + std::string(value) + "}").has_value()) << value;

@@ -47,5 +47,18 @@ TEST(MemoryBudget, NeverExceededByThreads) {
   EXPECT_EQ(budget.free_bytes(), 3u);
 }
 
+TEST(Limits, AdminInstanceTakesSmallBodies) {
+  EXPECT_EQ(AdminLimits().max_body_bytes, size_t{1} << 20);
+  EXPECT_EQ(AdminLimits().max_bodies_bytes, size_t{16} << 20);
+}
+
+TEST(Limits, ConnectionsFitTheDescriptors) {
+  EXPECT_EQ(ConnectionsFor(0), 1u);
+  EXPECT_EQ(ConnectionsFor(65), 1u);
+  EXPECT_EQ(ConnectionsFor(66), 1u);
+  EXPECT_EQ(ConnectionsFor(1024), 480u);
+  EXPECT_GT(ConnectionsFor(UINT64_MAX), 1'000'000u);
+}
+
 }  // namespace
 }  // namespace skerry::proxy
