@@ -75,6 +75,12 @@ Result<void> ApplyAddedTokens(const Json& config, SpmModel& model) {
     const std::string content = TRY(GetString(*token, "content"));
     const bool special = TRY(GetBoolOr(*token, "special", false));
     const auto size = static_cast<int64_t>(model.pieces.size());
+    if (content.size() > SpmLimits::kMaxPieceBytes) {
+      return Error(ErrorCode::kExhausted,
+                   "tokenizer_config.json: added token " + std::to_string(id) + " has " +
+                       std::to_string(content.size()) + " bytes; the limit is " +
+                       std::to_string(SpmLimits::kMaxPieceBytes));
+    }
     if (id > size || content.empty()) {
       return Error(ErrorCode::kCorrupt, "tokenizer_config.json: added token " + std::to_string(id) +
                                             " does not follow the vocabulary");

@@ -4,6 +4,7 @@
 
 #include "appliance/base/files.h"
 #include "appliance/base/testing/fixtures.h"
+#include "engine/tokenizer/spm_model.h"
 
 namespace skerry::engine {
 namespace {
@@ -75,6 +76,21 @@ TEST(LoadTokenizer, AddedTokensExtendTheVocabulary) {
     Write(directory.path(), "tokenizer_config.json", bad);
     EXPECT_FALSE(LoadTokenizer(directory.path())) << bad;
   }
+}
+
+TEST(LoadTokenizer, AddedTokensAreAsShortAsPieces) {
+  testing::TemporaryDirectory directory;
+  Write(directory.path(), "tokenizer.model", ReadText(std::string(kDemo) + "/tokenizer.model"));
+  const auto load = [&](size_t bytes) {
+    Write(directory.path(), "tokenizer_config.json",
+          R"({"added_tokens_decoder":{"1024":{"content":")" + std::string(bytes, 'x') + "\"}}}");
+    return LoadTokenizer(directory.path());
+  };
+  EXPECT_TRUE(load(SpmLimits::kMaxPieceBytes));
+  const auto longer = load(SpmLimits::kMaxPieceBytes + 1);
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().code(), ErrorCode::kExhausted);
+  EXPECT_NE(longer.error().message().find("added token 1024"), std::string::npos);
 }
 
 }  // namespace
