@@ -31,11 +31,19 @@ std::optional<http::ApiError> ParseBody(std::string_view body, Json& document) {
   return std::nullopt;
 }
 
+void AddStop(Fields& fields, const Json& text, std::vector<std::string>& stop) {
+  stop.push_back(text.get<std::string>());
+  if (stop.back().size() > kMaxStopBytes) {
+    fields.Fail("stop", "has a string of more than " + std::to_string(kMaxStopBytes) + " bytes",
+                "invalid_value");
+  }
+}
+
 void ParseStop(Fields& fields, std::vector<std::string>& stop) {
   const Json* value = fields.Find("stop");
   if (value == nullptr) return;
   if (value->is_string()) {
-    stop.push_back(value->get<std::string>());
+    AddStop(fields, *value, stop);
     return;
   }
   const Json* list = fields.Array("stop");
@@ -50,7 +58,7 @@ void ParseStop(Fields& fields, std::vector<std::string>& stop) {
       fields.Fail("stop", "must be a string or an array of strings", "invalid_type");
       return;
     }
-    stop.push_back(item.get<std::string>());
+    AddStop(fields, item, stop);
   }
 }
 

@@ -53,9 +53,12 @@ Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaul
 Parsed<CompletionRequest> ParseCompletionRequest(std::string_view body,
                                                  const SamplingDefaults& defaults);
 
-// Longest body, and the most stop strings of a request.
+// Longest body, and the most of each list in it. Stop strings are short: all of them are compared
+// with every piece of an answer.
 inline constexpr size_t kMaxBodyBytes = 16 << 20;
+inline constexpr size_t kMaxMessages = 16'384;
 inline constexpr size_t kMaxStopStrings = 16;
+inline constexpr size_t kMaxStopBytes = 1024;  // of one string
 inline constexpr size_t kMaxTools = 512;
 
 }  // namespace skerry::engine

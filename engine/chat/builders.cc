@@ -1,6 +1,8 @@
 // The prompts of each chat family, segment by segment.
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 
 #include "appliance/base/json.h"
 #include "engine/chat/format.h"
@@ -54,15 +56,19 @@ std::string ToolsJson(const std::vector<ToolDefinition>& tools) {
   return out + "]";
 }
 
-// The name of the tool a result belongs to: as given, else that of the call with its id.
-std::string ResultName(const std::vector<Message>& turns, size_t at) {
-  if (!turns[at].name.empty()) return turns[at].name;
-  for (size_t i = at; i-- > 0;) {
-    for (const ToolCall& call : turns[i].tool_calls) {
-      if (call.id == turns[at].tool_call_id) return call.name;
-    }
-  }
-  return "";
+// Names of the tools that calls asked for, by id, of the turns seen so far. Ordered: strangers
+// choose the ids, so no hash may decide how long a look takes.
+using CallNames = std::map<std::string_view, std::string_view>;
+
+void Remember(const Message& turn, CallNames& names) {
+  for (const ToolCall& call : turn.tool_calls) names.insert_or_assign(call.id, call.name);
+}
+
+// The name of the tool a result belongs to: as given, else that of the last call with its id.
+std::string_view ResultName(const Message& result, const CallNames& names) {
+  if (!result.name.empty()) return result.name;
+  const auto found = names.find(result.tool_call_id);
+  return found == names.end() ? std::string_view() : found->second;
 }
 
 }  // namespace
@@ -74,9 +80,11 @@ std::vector<Segment> ChatFormat::BuildMistral(const Conversation& conversation) 
   const Turns turns = Normalize(conversation.messages);
   const bool v3 = family_ == ChatFamily::kMistralV3;
   std::vector<Segment> out;
+  CallNames call_names;
   Add(out, names_.bos);
   for (size_t i = 0; i < turns.turns.size(); ++i) {
     const Message& turn = turns.turns[i];
+    Remember(turn, call_names);
     const bool current = i > turns.last_user;
     if (turn.role == Role::kUser) {
       const bool last = i == turns.last_user;
@@ -105,7 +113,7 @@ std::vector<Segment> ChatFormat::BuildMistral(const Conversation& conversation) 
     } else if (names_.results && current) {
       const bool first = turns.turns[i - 1].role != Role::kTool;
       const bool last = i + 1 == turns.turns.size() || turns.turns[i + 1].role != Role::kTool;
-      const std::string item = "{\"name\": " + QuoteJson(ResultName(turns.turns, i)) +
+      const std::string item = "{\"name\": " + QuoteJson(ResultName(turn, call_names)) +
                                ", \"content\": " + JsonOrString(turn.content) + "}";
       if (first) {
         Add(out, names_.results);

@@ -155,7 +155,7 @@ std::vector<std::string_view> RawElements(std::string_view array) { return Split
 std::vector<std::pair<std::string, std::string_view>> RawMembers(std::string_view object) {
   std::vector<std::pair<std::string, std::string_view>> members;
   for (const std::string_view part : SplitParts(object)) {
-    if (part.front() != '"') continue;
+    if (!part.starts_with('"')) continue;
     const size_t end = StringEnd(part, 0);
     const size_t colon = part.find(':', end);
     if (colon == std::string_view::npos) continue;

@@ -111,6 +111,11 @@ void ParseMessages(Fields& fields, std::vector<Message>& messages) {
     fields.Fail("messages", "must hold at least one message", "missing_required_parameter");
     return;
   }
+  if (list->size() > kMaxMessages) {
+    fields.Fail("messages", "holds more than " + std::to_string(kMaxMessages) + " entries",
+                "invalid_value");
+    return;
+  }
   messages.resize(list->size());
   for (size_t i = 0; i < list->size() && !fields.failed(); ++i) {
     const std::string name = "messages[" + std::to_string(i) + "]";

@@ -9,6 +9,15 @@ namespace {
 
 using ToolChoice = ChatRequest::ToolChoice;
 
+// The text is cut by rules of its own, so what it was cut into is checked: only text that says what
+// the parsed document says goes on.
+bool SaysTheSame(std::string_view raw, const Json& value) {
+  JsonLimits limits;
+  limits.max_bytes = kMaxBodyBytes;
+  const Result<Json> parsed = ParseJson(raw, limits);
+  return parsed && *parsed == value;
+}
+
 // `function` is the object with name, description and parameters, `raw` its text.
 void ParseFunction(Fields& function, std::string_view raw, ChatRequest& request) {
   ToolDefinition tool;
@@ -17,8 +26,11 @@ void ParseFunction(Fields& function, std::string_view raw, ChatRequest& request)
     function.Fail("name", "is missing", "missing_required_parameter");
   }
   tool.description = function.String("description");
-  if (function.Object("parameters") != nullptr) {
+  if (const Json* parameters = function.Object("parameters"); parameters != nullptr) {
     tool.parameters = std::string(RawMember(raw, "parameters"));
+    if (!SaysTheSame(tool.parameters, *parameters)) {
+      function.Fail("parameters", "cannot be read", "invalid_value");
+    }
   }
   request.tools.push_back(std::move(tool));
 }
@@ -33,6 +45,10 @@ void ParseList(Fields& fields, std::string_view list_name, std::string_view body
     return;
   }
   const std::vector<std::string_view> raw = RawElements(RawMember(body, list_name));
+  if (raw.size() != list->size()) {
+    fields.Fail(list_name, "cannot be read", "invalid_value");
+    return;
+  }
   const bool wrapped = list_name == "tools";
   for (size_t i = 0; i < list->size() && !fields.failed(); ++i) {
     const std::string name = std::string(list_name) + "[" + std::to_string(i) + "]";

@@ -70,6 +70,56 @@ TEST(ChatRequest, ToolsKeepTheClientsSpelling) {
   EXPECT_FALSE(request.parallel_tool_calls);
 }
 
+// A text that is not cut into as many tools as the document has must never be indexed by it.
+TEST(ChatRequest, ToolsBehindAByteOrderMarkAreRefused) {
+  for (const std::string list :
+       {R"("tools":[{"type":"function","function":{"name":"f","parameters":{"x":1}}}])",
+        R"("functions":[{"name":"f","parameters":{"x":1}}])"}) {
+    const std::string body = "\xEF\xBB\xBF" + With("," + list);
+    const auto parsed = ParseChatRequest(body, {});
+    ASSERT_TRUE(std::holds_alternative<http::ApiError>(parsed)) << list;
+    EXPECT_EQ(std::get<http::ApiError>(parsed).status, 400);
+  }
+}
+
+// The same for the second place where the parsers of a body may differ: bytes behind its end.
+TEST(ChatRequest, ToolsBeforeBytesBehindTheBodyAreRefused) {
+  const std::string tools =
+      R"(,"tools":[{"type":"function","function":{"name":"f","parameters":{"x":1}}}])";
+  for (const std::string& end : {std::string(1, '\0'), std::string("\0}]", 3)}) {
+    const auto parsed = ParseChatRequest(With(tools) + end, {});
+    ASSERT_TRUE(std::holds_alternative<http::ApiError>(parsed));
+    EXPECT_EQ(std::get<http::ApiError>(parsed).status, 400);
+  }
+}
+
+std::string Messages(size_t n, const std::string& message) {
+  std::string body = "{\"messages\":[" + message;
+  for (size_t i = 1; i < n; ++i) body += "," + message;
+  return body + "]}";
+}
+
+TEST(ChatRequest, MessagesAreBounded) {
+  const std::string message = R"({"role":"tool"})";
+  EXPECT_EQ(Chat(Messages(kMaxMessages, message)).messages.size(), kMaxMessages);
+  const auto parsed = ParseChatRequest(Messages(kMaxMessages + 1, message), {});
+  const auto* error = std::get_if<http::ApiError>(&parsed);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->status, 400);
+  EXPECT_EQ(error->param, "messages");
+  EXPECT_EQ(error->code, "invalid_value");
+}
+
+TEST(ChatRequest, StopStringsAreBounded) {
+  const std::string longest(kMaxStopBytes, 's');
+  EXPECT_EQ(Chat(With(",\"stop\":\"" + longest + "\"")).stop[0], longest);
+  for (const std::string& stop : {"\"" + longest + "s\"", "[\"a\",\"" + longest + "s\"]"}) {
+    const auto parsed = ParseChatRequest(With(",\"stop\":" + stop), {});
+    ASSERT_TRUE(std::holds_alternative<http::ApiError>(parsed));
+    EXPECT_EQ(std::get<http::ApiError>(parsed).param, "stop");
+  }
+}
+
 TEST(ChatRequest, ToolChoices) {
   const std::string tools = R"(,"tools":[{"type":"function","function":{"name":"f"}}])";
   EXPECT_EQ(Chat(With(tools + R"(,"tool_choice":"none")")).tool_choice, ToolChoice::kNone);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "appliance/base/files.h"
@@ -219,6 +220,81 @@ TEST(BuildPrompt, ChatMl) {
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
             "<|im_start|>assistant\nHello<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n"
             "<|im_start|>assistant\n");
+}
+
+Message Call(const std::string& id, const std::string& name) {
+  Message message = Make(Role::kAssistant, "");
+  message.tool_calls.push_back({id, name, "{}"});
+  return message;
+}
+
+Message ResultOf(const std::string& id) {
+  Message message = Make(Role::kTool, "1");
+  message.tool_call_id = id;
+  return message;
+}
+
+ByteTokenizer MistralBytes() {
+  return ByteTokenizer({"<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]",
+                        "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]",
+                        "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>",
+                        "<|end_header_id|>", "<|eot_id|>"});
+}
+
+TEST(BuildPrompt, ResultsAreNamedAfterTheLastCallWithTheirId) {
+  const ByteTokenizer tokenizer = MistralBytes();
+  const auto format = ChatFormat::Create(tokenizer, ChatFamily::kMistralV2);
+  ASSERT_TRUE(format) << format.error().message();
+  const auto results = [&](std::vector<Message> messages) {
+    std::string all;
+    for (const Segment& segment : format->BuildPrompt({std::move(messages), {}})) {
+      if (segment.text.find("content") != std::string::npos) all += segment.text;
+    }
+    return all;
+  };
+  const Message user = Make(Role::kUser, "q");
+  EXPECT_EQ(results({user, Call("i", "a"), ResultOf("i"), Call("i", "b"), ResultOf("i"),
+                     ResultOf("j"), Call("j", "c"), ResultOf("i")}),
+            R"([{"name": "a", "content": 1}][{"name": "b", "content": 1}, )"
+            R"({"name": "", "content": 1}][{"name": "b", "content": 1}])");
+  Message named = ResultOf("i");
+  named.name = "own";
+  EXPECT_EQ(results({Call("i", "a"), named}), R"([{"name": "own", "content": 1}])");
+}
+
+// Work that grows with the square of the messages would take minutes here.
+TEST(BuildPrompt, TimeGrowsWithTheMessagesOnly) {
+  constexpr size_t kMessages = 16'384;
+  const ByteTokenizer tokenizer = MistralBytes();
+  std::vector<std::vector<Message>> conversations;
+  conversations.reserve(5);  // references into it follow
+  for (const Role role : {Role::kSystem, Role::kTool}) {
+    conversations.emplace_back(kMessages, Make(role, "x"));
+  }
+  std::vector<Message>& pairs = conversations.emplace_back();
+  std::vector<Message>& calls_first = conversations.emplace_back();
+  std::vector<Message>& turns = conversations.emplace_back();
+  for (size_t i = 0; i < kMessages / 2; ++i) {
+    const std::string id = "id" + std::to_string(i);
+    pairs.push_back(Call(id, "f"));
+    pairs.push_back(ResultOf(id));
+    calls_first.push_back(Call(id, "f"));
+    turns.push_back(Make(Role::kUser, "q"));
+    turns.push_back(Make(Role::kAssistant, "a"));
+  }
+  for (size_t i = 0; i < kMessages / 2; ++i) calls_first.push_back(ResultOf("none"));
+  for (const ChatFamily family :
+       {ChatFamily::kMistralV2, ChatFamily::kMistralV3, ChatFamily::kLlama2, ChatFamily::kChatMl}) {
+    const auto format = ChatFormat::Create(tokenizer, family);
+    ASSERT_TRUE(format) << format.error().message();
+    for (const std::vector<Message>& messages : conversations) {
+      const std::clock_t start = std::clock();
+      EXPECT_FALSE(format->Encode(format->BuildPrompt({messages, {}})).empty());
+      const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+      EXPECT_LT(seconds, 2.0) << ChatFamilyName(family) << " "
+                              << static_cast<int>(messages[0].role);
+    }
+  }
 }
 
 }  // namespace
