@@ -47,6 +47,8 @@ Result<std::unique_ptr<Core>> Core::Open(const std::string& data_directory, cons
 Result<void> Core::Record(const std::string& action, const std::string& target, const Json& before,
                           const Json& after) {
   Json fields = Fields(action, target);
+  // Written ahead of the change: a failure record follows when the change does not come about.
+  fields["event"]["outcome"] = "unknown";
   if (!before.is_null()) fields["skerry"]["before"] = before;
   if (!after.is_null()) fields["skerry"]["after"] = after;
   const Result<uint64_t> sequence = journal_->AppendAndWait(std::move(fields));

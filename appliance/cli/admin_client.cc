@@ -36,6 +36,7 @@ Result<AdminClient> AdminClient::Connect(const std::string& data_directory) {
   Result<Json> json = ParseJson(*facts).WithContext("'run/serve.json'");
   if (!json) return std::move(json).error();
   AdminClient client;
+  client.data_directory_ = data_directory;
   client.api_address_ = TRY(GetString(*json, "api"));
   client.admin_address_ = TRY(GetString(*json, "admin"));
   client.ca_file_ = data_directory + "/tls/ca.pem";
@@ -65,6 +66,9 @@ Result<Json> AdminClient::Call(const std::string& method, const std::string& pat
   options.max_body_bytes = kMaxReplyBytes;
   Result<http::ClientResponse> response =
       http::FetchTls(admin_address_, ca_file_, request, options);
+  if (!response && response.error().message().find("Connection refused") != std::string::npos) {
+    return NothingRuns(data_directory_);  // what a killed appliance leaves: facts, but nobody there
+  }
   if (!response) {
     return std::move(response).error().WithContext("the appliance at " + admin_address_);
   }

@@ -32,6 +32,7 @@ class AdminClient {
   AdminClient() = default;
   Result<Json> Call(const std::string& method, const std::string& path, std::string body);
 
+  std::string data_directory_;
   std::string api_address_;
   std::string admin_address_;
   std::string ca_file_;

@@ -22,6 +22,8 @@ namespace {
 constexpr int64_t kTemporaryTokenMs = 10 * 60 * 1000;
 // A long prompt on a slow machine: the engine sends comments meanwhile, so silence means trouble.
 constexpr int kIdleTimeoutMs = 60'000;
+// A model without a chat format does not know where to stop.
+constexpr int64_t kContinuationTokens = 128;
 
 struct AskOptions {
   std::string alias;
@@ -33,10 +35,9 @@ struct AskOptions {
 // A token for one question; revoked when the object goes.
 class TemporaryToken {
  public:
-  static Result<std::unique_ptr<TemporaryToken>> Create(AdminClient& admin,
-                                                        const std::string& alias) {
+  static Result<std::unique_ptr<TemporaryToken>> Create(AdminClient& admin) {
     const Json request = {{"label", "skerry-ask"},
-                          {"models", {alias}},
+                          {"models", {"*"}},
                           {"expires_ms", RealClock().UnixMillis() + kTemporaryTokenMs}};
     const Json made = TRY(admin.Post("/tokens", request));
     std::unique_ptr<TemporaryToken> token(new TemporaryToken(admin));
@@ -69,7 +70,8 @@ Error ApiFailure(int status, const std::string& body) {
   return Error(code, "the appliance answered with status " + std::to_string(status));
 }
 
-// Prints the text deltas of one event; kUnavailable for an error event.
+// Prints the text of one event: a chat delta's content, or a completion's text. kUnavailable for an
+// error event.
 Result<void> PrintEvent(const SseEvent& event) {
   if (event.data == "[DONE]") return {};
   const Json chunk = TRY(ParseJson(event.data));
@@ -78,30 +80,32 @@ Result<void> PrintEvent(const SseEvent& event) {
   if (choices == chunk.end() || !choices->is_array()) return {};
   for (const Json& choice : *choices) {
     const auto delta = choice.find("delta");
-    if (delta == choice.end() || !delta->is_object()) continue;
-    const auto content = delta->find("content");
-    if (content != delta->end() && content->is_string()) {
-      std::cout << content->get<std::string>() << std::flush;
+    const Json& holder = delta != choice.end() && delta->is_object() ? *delta : choice;
+    for (const char* key : {"content", "text"}) {
+      const auto text = holder.find(key);
+      if (text != holder.end() && text->is_string()) {
+        std::cout << text->get<std::string>() << std::flush;
+      }
     }
   }
   return {};
 }
 
-Result<void> Stream(const std::string& address, const std::string& ca_file,
-                    const std::string& token, const AskOptions& options) {
-  Json messages = Json::array();
-  if (!options.system.empty()) {
-    messages.push_back({{"role", "system"}, {"content", options.system}});
-  }
-  messages.push_back({{"role", "user"}, {"content", options.question}});
-  Json body = {
-      {"model", options.alias}, {"messages", messages}, {"stream", true}, {"temperature", 0}};
-  if (options.max_tokens > 0) body["max_tokens"] = options.max_tokens;
+// Where to ask, and as whom.
+struct Endpoint {
+  std::string address;
+  std::string ca_file;
+  std::string token;
+};
 
+// Posts `body`, printing the streamed answer; the reply has the error's body when it is not 200.
+Result<http::ClientResponse> Stream(const Endpoint& endpoint, const std::string& path,
+                                    const Json& body) {
   http::ClientRequest request;
   request.method = "POST";
-  request.target = "/v1/chat/completions";
-  request.headers = {{"authorization", "Bearer " + token}, {"content-type", "application/json"}};
+  request.target = path;
+  request.headers = {{"authorization", "Bearer " + endpoint.token},
+                     {"content-type", "application/json"}};
   request.body = DumpJson(body);
   http::ClientOptions client_options;
   client_options.idle_timeout_ms = kIdleTimeoutMs;
@@ -114,23 +118,64 @@ Result<void> Stream(const std::string& address, const std::string& ca_file,
     for (size_t i = 0; printed && i < events->size(); ++i) printed = PrintEvent((*events)[i]);
     return printed.has_value();
   };
-  const Result<http::ClientResponse> response =
-      http::FetchTls(address, ca_file, request, client_options, sink);
-  if (!printed) return printed;
-  if (!response) return response.error();
-  if (response->status != 200) return ApiFailure(response->status, response->body);
+  Result<http::ClientResponse> response =
+      http::FetchTls(endpoint.address, endpoint.ca_file, request, client_options, sink);
+  if (!printed) return printed.error();
+  return response;
+}
+
+bool IsChatNotSupported(const http::ClientResponse& response) {
+  const Result<Json> parsed = ParseJson(response.body);
+  if (!parsed || !parsed->is_object() || !parsed->contains("error")) return false;
+  const Result<std::string> code = GetString((*parsed)["error"], "code");
+  return code && *code == "chat_not_supported";
+}
+
+Result<void> AskAt(const Endpoint& endpoint, const AskOptions& options) {
+  Json messages = Json::array();
+  if (!options.system.empty()) {
+    messages.push_back({{"role", "system"}, {"content", options.system}});
+  }
+  messages.push_back({{"role", "user"}, {"content", options.question}});
+  Json body = {{"model", options.alias}, {"stream", true}, {"temperature", 0}};
+  if (options.max_tokens > 0) body["max_tokens"] = options.max_tokens;
+  Json chat = body;
+  chat["messages"] = std::move(messages);
+  http::ClientResponse response = TRY(Stream(endpoint, "/v1/chat/completions", chat));
+  if (response.status == 400 && IsChatNotSupported(response)) {
+    std::cerr
+        << "skerry: this model has no chat template that is known here: it goes on with the text"
+        << std::endl;
+    if (options.max_tokens == 0) body["max_tokens"] = kContinuationTokens;
+    body["prompt"] = options.question;
+    std::cout << options.question << std::flush;
+    response = TRY(Stream(endpoint, "/v1/completions", body));
+  }
+  if (response.status != 200) return ApiFailure(response.status, response.body);
   std::cout << std::endl;
   return {};
 }
 
 Result<void> Ask(const Context& context, const AskOptions& options) {
+  if (options.question.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "the question is empty");
+  }
   AdminClient admin = TRY(AdminClient::Connect(context.data_directory));
+  Endpoint endpoint{admin.api_address(), admin.ca_file(), ""};
   const char* given = std::getenv("SKERRY_TOKEN");
   if (given != nullptr && *given != '\0') {
-    return Stream(admin.api_address(), admin.ca_file(), given, options);
+    endpoint.token = given;
+    const bool plain = std::all_of(endpoint.token.begin(), endpoint.token.end(),
+                                   [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+    if (!plain) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "SKERRY_TOKEN holds characters that no token has: copy it again");
+    }
+    return AskAt(endpoint, options);
   }
-  const std::unique_ptr<TemporaryToken> token = TRY(TemporaryToken::Create(admin, options.alias));
-  return Stream(admin.api_address(), admin.ca_file(), token->text(), options);
+  const std::unique_ptr<TemporaryToken> token = TRY(TemporaryToken::Create(admin));
+  endpoint.token = token->text();
+  return AskAt(endpoint, options);
 }
 
 }  // namespace
@@ -143,7 +188,7 @@ void AddAskCommand(CLI::App& app, Context& context) {
   command->add_option("question", options->question, "The question")->required();
   command->add_option("--system", options->system, "Instructions before the question");
   command->add_option("--max-tokens", options->max_tokens, "Longest answer, in tokens")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
   command->footer(
       "With SKERRY_TOKEN in the environment that token is used; otherwise one is made for "
       "the question and revoked after it.");

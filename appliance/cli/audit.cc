@@ -40,12 +40,26 @@ Result<std::vector<Journal>> OpenJournals(const Context& context, const std::str
   std::vector<Journal> journals;
   if (!directory.empty()) {
     std::unique_ptr<FileSystem> files = TRY(OpenFiles(directory));
+    const std::vector<DirectoryEntry> segments = TRY(files->List("."));
+    const bool any = std::any_of(segments.begin(), segments.end(), [](const DirectoryEntry& entry) {
+      return entry.kind == FileKind::kFile && entry.name.ends_with(".ndjson");
+    });
+    if (!any) {
+      return Error(ErrorCode::kNotFound,
+                   "'" + directory + "' holds no segment of an audit journal");
+    }
     journals.push_back({directory, std::move(files)});
     return journals;
   }
   const std::string root = context.data_directory + "/journal";
   const std::unique_ptr<FileSystem> all = TRY(OpenFiles(root));
   const std::vector<DirectoryEntry> entries = TRY(all->List("."));
+  // Both writers' folders are made before anything is recorded: one that is gone was taken away.
+  for (const char* writer : {"admin", "api"}) {
+    if (all->Exists(writer)) continue;
+    return Error(ErrorCode::kNotFound, "the journal '" + root + "/" + writer +
+                                           "' is missing: its records are gone, look for a copy");
+  }
   for (const DirectoryEntry& entry : entries) {
     if (entry.kind != FileKind::kDirectory) continue;
     std::unique_ptr<FileSystem> files = TRY(OpenFiles(root + "/" + entry.name));
@@ -120,6 +134,12 @@ Result<void> Verify(const Context& context, const VerifyOptions& options) {
   if (known && !found_known) {
     return Error(ErrorCode::kCorrupt,
                  "no record has the hash given by --head: the journal was cut, or is another one");
+  }
+  if (!known && !options.json) {
+    std::cout
+        << "Not compared with an earlier head: only --head HEX, with a head noted before, shows "
+           "that a journal was cut at its end or emptied."
+        << std::endl;
   }
   return {};
 }

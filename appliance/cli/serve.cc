@@ -62,13 +62,15 @@ class Appliance {
   void Stop();
 
   const ca::EnsureResult& certificates() const { return certificates_; }
+  bool has_trust_root() const { return files_->Exists("trust/root.json"); }
   const std::string& api_address() const { return api_address_; }
   const std::string& admin_address() const { return admin_address_; }
 
  private:
   std::string Path(const std::string& name) const { return data_ + "/" + name; }
   Result<void> PrepareFiles();
-  Result<void> OpenSockets();
+  Result<void> OpenPorts();
+  Result<void> OpenControlSockets();
   Result<void> StartServices();
   Result<SpawnOptions> ProxyCommand(const std::string& instance) const;
 
@@ -94,6 +96,8 @@ Result<void> Appliance::PrepareFiles() {
   files_ = TRY(OpenFiles(data_));
   DirectoryLock lock = TRY(DirectoryLock::Take(data_, "skerry serve"));
   lock_ = std::make_unique<DirectoryLock>(std::move(lock));
+  // A killed appliance may have left facts about itself.
+  TRY(RemoveTree(*files_, "run"));
   TRY(MakeLayout(*files_));
   ca::Hosts hosts = {"localhost", "127.0.0.1", "::1"};
   for (const std::string& text : {options_.listen, options_.admin_listen}) {
@@ -110,7 +114,7 @@ Result<void> Appliance::PrepareFiles() {
   return WriteAtomically(*files_, "run/admin.secret", HexEncode(secret), 0600);
 }
 
-Result<void> Appliance::OpenSockets() {
+Result<void> Appliance::OpenPorts() {
   const ListenAddress api = TRY(ParseListenAddress(options_.listen).WithContext("--listen"));
   const ListenAddress admin =
       TRY(ParseListenAddress(options_.admin_listen).WithContext("--admin-listen"));
@@ -118,6 +122,10 @@ Result<void> Appliance::OpenSockets() {
   admin_socket_ = TRY(ListenTcp(admin));
   api_address_ = TRY(LocalAddress(api_socket_.get()));
   admin_address_ = TRY(LocalAddress(admin_socket_.get()));
+  return {};
+}
+
+Result<void> Appliance::OpenControlSockets() {
   control_socket_ = TRY(ListenUnix(Path("run/proxy-api.sock")));
   UniqueFd supervisor_socket = TRY(ListenUnix(Path("run/supervisor.sock")));
   supervisor::ChildOptions engines;
@@ -172,8 +180,9 @@ Result<void> Appliance::StartServices() {
 }
 
 Result<void> Appliance::Start() {
+  TRY(OpenPorts());  // before anything is written: a taken port leaves no half-made appliance
   TRY(PrepareFiles());
-  TRY(OpenSockets());
+  TRY(OpenControlSockets());
   TRY(StartServices());
   const Json facts = {{"api", api_address_}, {"admin", admin_address_}, {"pid", ::getpid()}};
   return WriteAtomically(*files_, "run/serve.json", DumpJson(facts) + "\n", 0600);
@@ -221,12 +230,18 @@ Result<void> Serve(const Context& context, const ServeOptions& options) {
   const std::string data = TRY(AbsolutePath(context.data_directory));
   Appliance appliance(data, context.program_directory, options);
   TRY(appliance.Start());
-  std::cout << "Skerry runs on " << data << "\n"
-            << "  API    https://" << appliance.api_address() << "/v1\n"
-            << "  admin  https://" << appliance.admin_address() << "\n"
-            << "  CA     " << data << "/tls/ca.pem\n"
-            << "         SHA-256 " << appliance.certificates().ca.fingerprint << "\n"
-            << "Press Ctrl-C to stop." << std::endl;
+  std::cout
+      << "Skerry runs on " << data << "\n"
+      << "  API    https://" << appliance.api_address() << "/v1\n"
+      << "  admin  https://" << appliance.admin_address() << "\n"
+      << "  CA     " << data << "/tls/ca.pem\n"
+      << "         SHA-256 " << appliance.certificates().ca.fingerprint << "\n"
+      << (appliance.has_trust_root()
+              ? ""
+              : "No trust root yet, so nothing can be imported: skerry trust accept root.json "
+                "--fingerprint HEX --data " +
+                    data + "\n")
+      << "Press Ctrl-C to stop." << std::endl;
   NotifySystemd("READY=1");
   const Result<void> ended = appliance.Run(signals.get());
   std::cout << "Stopping." << std::endl;

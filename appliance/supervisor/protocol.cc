@@ -138,7 +138,12 @@ Result<void> CheckFlags(const std::vector<std::string>& flags) {
         std::find_if(std::begin(kFlags), std::end(kFlags),
                      [&](const FlagRow& candidate) { return candidate.name == flags[i]; });
     const std::string quoted = "flag '" + flags[i].substr(0, kMaxFlagBytes) + "'";
-    if (row == std::end(kFlags)) return Invalid(quoted + " is not one that an engine may be given");
+    if (row == std::end(kFlags)) {
+      std::string known;
+      for (const FlagRow& flag : kFlags)
+        known += (known.empty() ? "" : ", ") + std::string(flag.name);
+      return Invalid(quoted + " is not one that an engine may be given; it may be one of " + known);
+    }
     if (!row->has_value) continue;
     if (i + 1 == flags.size()) return Invalid(quoted + " needs a value");
     if (!IsFlagValue(flags[++i]))

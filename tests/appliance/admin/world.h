@@ -166,7 +166,7 @@ class World {
     for (const std::string& line : lines) {
       const Json record = ParseJson(line).value();
       actions.push_back(record["event"]["action"].get<std::string>() +
-                        (record["event"]["outcome"] == "success" ? "" : "!"));
+                        (record["event"]["outcome"] == "failure" ? "!" : ""));
     }
     return actions;
   }
