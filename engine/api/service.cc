@@ -176,8 +176,8 @@ void Service::RunWorker() {
 void Service::Process(Work work) {
   if (work.responder->ClientGone()) return;
   const ServedModel& model = *model_;  // set before anything is queued, never changed
-  std::variant<internal::Admitted, http::ApiError> result =
-      internal::Admit(model, options_.model_name, work.request.head, work.request.body);
+  std::variant<internal::Admitted, http::ApiError> result = internal::Admit(
+      model, options_.model_name, work.request.head, work.request.body, *work.responder);
   if (const auto* error = std::get_if<http::ApiError>(&result)) {
     return SendError(*work.responder, *error);
   }

@@ -150,6 +150,14 @@ std::vector<TokenId> ChatFormat::Encode(const std::vector<Segment>& segments) co
   return ids;
 }
 
+size_t ChatFormat::LeastTokens(const std::vector<Segment>& segments) const {
+  size_t tokens = 0;
+  for (const Segment& segment : segments) {
+    tokens += segment.control ? 1 : tokenizer_->LeastTokens(segment.text.size());
+  }
+  return tokens;
+}
+
 std::vector<TokenId> ChatFormat::BannedTokens(const std::vector<TokenId>& stops,
                                               bool tools_offered) const {
   std::vector<TokenId> banned;

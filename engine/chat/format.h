@@ -50,6 +50,8 @@ class ChatFormat {
 
   std::vector<Segment> BuildPrompt(const Conversation& conversation) const;
   std::vector<TokenId> Encode(const std::vector<Segment>& segments) const;
+  // No more than the tokens that Encode would give, known without encoding.
+  size_t LeastTokens(const std::vector<Segment>& segments) const;
 
   // Control tokens that must not be generated: all but `stops` and, when `tools_offered`, the one
   // that begins tool calls.

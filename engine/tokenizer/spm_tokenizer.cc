@@ -1,7 +1,6 @@
 #include "engine/tokenizer/spm_tokenizer.h"
 
 #include <algorithm>
-#include <array>
 #include <queue>
 #include <utility>
 
@@ -11,6 +10,18 @@ namespace skerry::engine {
 namespace {
 
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
+// Texts are encoded in parts of about this size where that cannot change the ids: the working space
+// is many times that of the text.
+constexpr size_t kPartBytes = 64 << 10;
+
+// Where a space symbol stands behind anything else, from `start` on; npos: nowhere.
+size_t FindSpaceBehind(std::string_view text, size_t start) {
+  for (size_t at = text.find(kSpaceSymbol, start); at != std::string_view::npos;
+       at = text.find(kSpaceSymbol, at + kSpaceSymbol.size())) {
+    if (at > 0 && !text.substr(0, at).ends_with(kSpaceSymbol)) return at;
+  }
+  return std::string_view::npos;
+}
 
 std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
@@ -90,6 +101,7 @@ Result<void> SpmTokenizer::Index() {
       case PieceType::kUserDefined:
         user_defined_.emplace(piece.text, id);
         max_user_defined_bytes_ = std::max(max_user_defined_bytes_, piece.text.size());
+        if (!piece.text.empty()) begins_user_defined_[static_cast<uint8_t>(piece.text[0])] = true;
         break;
       case PieceType::kUnused:
         bytes_[i] = piece.text;
@@ -99,6 +111,7 @@ Result<void> SpmTokenizer::Index() {
     }
     pieces_.emplace(piece.text, id);
     max_piece_bytes_ = std::max(max_piece_bytes_, piece.text.size());
+    if (FindSpaceBehind(piece.text, 0) != std::string_view::npos) splits_at_spaces_ = false;
     bytes_[i] = ReplaceAll(piece.text, kSpaceSymbol, " ");
   }
   if (model_.byte_fallback && std::ranges::find(byte_ids_, -1) != byte_ids_.end()) {
@@ -126,16 +139,11 @@ size_t SpmTokenizer::MatchUserDefined(std::string_view text) const {
 }
 
 std::vector<SpmTokenizer::Symbol> SpmTokenizer::Split(std::string_view text) const {
-  std::array<bool, 256> begins_user_defined{};
-  for (const auto& [name, id] : user_defined_) {
-    begins_user_defined[static_cast<uint8_t>(name[0])] = true;
-  }
   std::vector<Symbol> symbols;
-  symbols.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     Symbol symbol;
     symbol.start = at;
-    if (begins_user_defined[static_cast<uint8_t>(text[at])]) {
+    if (begins_user_defined_[static_cast<uint8_t>(text[at])]) {
       symbol.length = MatchUserDefined(text.substr(at));
       symbol.frozen = symbol.length > 0;
     }
@@ -197,13 +205,33 @@ std::vector<TokenId> SpmTokenizer::Encode(std::string_view text) const {
   const std::string normalized = Normalize(text);
   std::vector<TokenId> ids;
   if (normalized.empty()) return ids;
-  std::vector<Symbol> symbols = Split(normalized);
-  MergeAll(normalized, symbols);
-  for (int64_t at = 0; at >= 0; at = symbols[at].next) {
-    const auto part = std::string_view(normalized).substr(symbols[at].start, symbols[at].length);
-    AppendIds(part, FindPiece(part), ids);
+  for (size_t start = 0; start < normalized.size();) {
+    const size_t end = PartEnd(normalized, start);
+    const std::string_view text_part = std::string_view(normalized).substr(start, end - start);
+    std::vector<Symbol> symbols = Split(text_part);
+    MergeAll(text_part, symbols);
+    for (int64_t at = 0; at >= 0; at = symbols[at].next) {
+      const std::string_view piece = text_part.substr(symbols[at].start, symbols[at].length);
+      AppendIds(piece, FindPiece(piece), ids);
+    }
+    start = end;
   }
   return ids;
+}
+
+// The end of the part that begins at `start`. Where no piece has a space behind another character,
+// nothing is ever merged across such a place, so both sides are encoded as they are together.
+size_t SpmTokenizer::PartEnd(std::string_view text, size_t start) const {
+  if (!splits_at_spaces_ || text.size() - start <= kPartBytes) return text.size();
+  return std::min(FindSpaceBehind(text, start + kPartBytes), text.size());
+}
+
+// A token stands for at most the longest piece's bytes of the normalised text, which is shorter
+// than the text only where spaces are collapsed. Without byte fallback any length may be one
+// unknown token.
+size_t SpmTokenizer::LeastTokens(size_t text_bytes) const {
+  if (model_.remove_extra_whitespaces || !model_.byte_fallback) return 0;
+  return text_bytes / std::max<size_t>(max_piece_bytes_, 1);
 }
 
 std::optional<TokenId> SpmTokenizer::FindControl(std::string_view name) const {

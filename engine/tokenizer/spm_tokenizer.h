@@ -2,6 +2,7 @@
 // ids as google/sentencepiece 0.2 (src/bpe_model.cc, src/normalizer.cc) for models that parse.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@ class SpmTokenizer final : public Tokenizer {
   static Result<std::unique_ptr<SpmTokenizer>> Create(SpmModel model, bool add_bos);
 
   std::vector<TokenId> Encode(std::string_view text) const override;
+  size_t LeastTokens(size_t text_bytes) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(model_.pieces.size()); }
   std::optional<TokenId> FindControl(std::string_view name) const override;
   std::string_view TokenName(TokenId id) const override;
@@ -43,6 +45,7 @@ class SpmTokenizer final : public Tokenizer {
   }
 
   std::string Normalize(std::string_view text) const;
+  size_t PartEnd(std::string_view text, size_t start) const;
   size_t MatchUserDefined(std::string_view text) const;  // bytes; 0: none
   std::vector<Symbol> Split(std::string_view text) const;
   void MergeAll(std::string_view text, std::vector<Symbol>& symbols) const;
@@ -53,7 +56,9 @@ class SpmTokenizer final : public Tokenizer {
   bool add_bos_;
   size_t max_piece_bytes_ = 0;
   size_t max_user_defined_bytes_ = 0;
-  std::vector<std::string> bytes_;                        // per token: what it adds to a text
+  std::array<bool, 256> begins_user_defined_{};  // by first byte
+  bool splits_at_spaces_ = true;                 // no piece has a space behind another character
+  std::vector<std::string> bytes_;               // per token: what it adds to a text
   std::unordered_map<std::string_view, TokenId> pieces_;  // normal and user-defined
   std::unordered_map<std::string_view, TokenId> user_defined_;
   std::map<std::string_view, TokenId> control_;

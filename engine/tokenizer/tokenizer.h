@@ -22,6 +22,10 @@ class Tokenizer {
   // rule. Bytes that are not UTF-8 count as U+FFFD. Time O(n log n) in the worst case.
   virtual std::vector<TokenId> Encode(std::string_view text) const = 0;
 
+  // The fewest ids that Encode can give for any text of so many bytes: what is certainly too long
+  // need not be encoded. 0 where nothing is certain.
+  virtual size_t LeastTokens(size_t text_bytes) const = 0;
+
   virtual int32_t vocab_size() const = 0;
   // The id of a control token, e.g. "[INST]"; nullopt for unknown names and for ordinary pieces.
   virtual std::optional<TokenId> FindControl(std::string_view name) const = 0;

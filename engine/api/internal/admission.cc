@@ -20,6 +20,15 @@ ApiError TooLong(int64_t limit, const std::string& what) {
           "context_length_exceeded", "messages"};
 }
 
+// For prompts that are certainly too long: encoding them would only cost time and memory.
+std::optional<ApiError> RefuseEarly(const ServedModel& model, size_t least_tokens) {
+  const int64_t limit = model.engine->max_model_len();
+  if (least_tokens < static_cast<size_t>(limit)) return std::nullopt;
+  return TooLong(limit, "your prompt has at least " + std::to_string(least_tokens) + " tokens");
+}
+
+ApiError Gone() { return {499, "the client has gone", "client_gone", ""}; }
+
 // N of "tokens=N"; nullopt without the header.
 std::optional<int64_t> LeaseTokens(const http::RequestHead& head, std::optional<ApiError>& error) {
   const std::string* value = http::FindHeader(head.headers, "skerry-lease");
@@ -87,7 +96,8 @@ void SetCommon(const ServedModel& model, const CommonRequest& request, Admitted&
 }
 
 std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::string& name,
-                                           const http::RequestHead& head, std::string_view body) {
+                                           const http::RequestHead& head, std::string_view body,
+                                           const http::Responder& client) {
   if (!model.chat) return ApiError{400, model.no_chat_reason, "chat_not_supported", "messages"};
   Parsed<ChatRequest> parsed = ParseChatRequest(body, model.defaults);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
@@ -110,12 +120,6 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
       std::erase_if(conversation.tools,
                     [&](const ToolDefinition& tool) { return tool.name != request.tool_name; });
     }
-    const bool forced = request.tool_choice != ToolChoice::kAuto;
-    if (forced) {
-      const std::string& only =
-          conversation.tools.size() == 1 ? conversation.tools[0].name : request.tool_name;
-      admitted.generation.forced = model.chat->ForcedCallPrefix(only);
-    }
     admitted.answer.tool_call_token = model.chat->tool_call_token();
     const bool one = request.tool_choice == ToolChoice::kNamed || !request.parallel_tool_calls;
     admitted.answer.max_calls = one ? 1 : SIZE_MAX;
@@ -124,14 +128,23 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   std::vector<TokenId>& stops = admitted.generation.stop_tokens;
   stops.insert(stops.end(), model.chat->stop_tokens().begin(), model.chat->stop_tokens().end());
   admitted.generation.banned = model.chat->BannedTokens(stops, offered);
-  admitted.generation.prompt = model.chat->Encode(model.chat->BuildPrompt(conversation));
+  const std::vector<Segment> prompt = model.chat->BuildPrompt(conversation);
+  if (auto error = RefuseEarly(model, model.chat->LeastTokens(prompt))) return *error;
+  if (client.ClientGone()) return Gone();
+  admitted.generation.prompt = model.chat->Encode(prompt);
   if (auto error = SetLength(model, head, request, admitted.generation)) return *error;
+  if (offered && request.tool_choice != ToolChoice::kAuto) {
+    const std::string& only =
+        conversation.tools.size() == 1 ? conversation.tools[0].name : request.tool_name;
+    admitted.generation.forced = model.chat->ForcedCallPrefix(only);
+  }
   return admitted;
 }
 
 std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const std::string& name,
                                                  const http::RequestHead& head,
-                                                 std::string_view body) {
+                                                 std::string_view body,
+                                                 const http::Responder& client) {
   Parsed<CompletionRequest> parsed = ParseCompletionRequest(body, model.defaults);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
   auto& request = std::get<CompletionRequest>(parsed);
@@ -142,6 +155,11 @@ std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const
   std::vector<TokenId>& prompt = admitted.generation.prompt;
   const Tokenizer& tokenizer = *model.text.tokenizer;
   if (const auto* text = std::get_if<std::string>(&request.prompt)) {
+    if (auto error = RefuseEarly(model, tokenizer.LeastTokens(text->size()))) {
+      error->param = "prompt";
+      return *error;
+    }
+    if (client.ClientGone()) return Gone();
     prompt = tokenizer.Encode(*text);
     if (tokenizer.bos() && (tokenizer.add_bos() || prompt.empty())) {
       prompt.insert(prompt.begin(), *tokenizer.bos());
@@ -167,9 +185,10 @@ std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const
 }  // namespace
 
 std::variant<Admitted, ApiError> Admit(const ServedModel& model, const std::string& name,
-                                       const http::RequestHead& head, std::string_view body) {
-  if (head.path == "/v1/completions") return AdmitCompletion(model, name, head, body);
-  return AdmitChat(model, name, head, body);
+                                       const http::RequestHead& head, std::string_view body,
+                                       const http::Responder& client) {
+  if (head.path == "/v1/completions") return AdmitCompletion(model, name, head, body, client);
+  return AdmitChat(model, name, head, body, client);
 }
 
 }  // namespace skerry::engine::internal

@@ -9,6 +9,7 @@
 
 #include "appliance/http/error.h"
 #include "appliance/http/head.h"
+#include "appliance/http/server.h"
 #include "engine/api/request.h"
 #include "engine/api/service.h"
 #include "engine/runtime/answer.h"
@@ -24,8 +25,9 @@ struct Admitted {
   std::string model;  // name to answer with
 };
 
-// `name`: what this engine serves its model as.
+// `name`: what this engine serves its model as. Nothing is encoded for a client that has gone.
 std::variant<Admitted, http::ApiError> Admit(const ServedModel& model, const std::string& name,
-                                             const http::RequestHead& head, std::string_view body);
+                                             const http::RequestHead& head, std::string_view body,
+                                             const http::Responder& client);
 
 }  // namespace skerry::engine::internal

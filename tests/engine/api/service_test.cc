@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <climits>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "appliance/base/json.h"
 #include "appliance/base/testing/fixtures.h"
 #include "appliance/base/unix_socket.h"
 #include "tests/engine/api/socket_client.h"
+#include "tests/engine/chat/byte_tokenizer.h"
 #include "tests/engine/runtime/fake_model.h"
 
 namespace skerry::engine {
@@ -240,6 +244,97 @@ TEST_F(ServiceTest, TooLongIsRefusedBeforeThe200) {
     const std::string message = error["message"];
     EXPECT_NE(message.find("maximum context length"), std::string::npos);
     EXPECT_NE(message.find("Please reduce your prompt; or completion length."), std::string::npos);
+  }
+}
+
+TEST_F(ServiceTest, CertainlyTooLongIsRefusedBeforeItIsEncoded) {
+  Start(Tokens("x"));
+  std::string text;
+  for (int i = 0; i < 1'000'000; ++i) text += "a ";
+  for (const auto& [path, body, param] :
+       {std::tuple{kChat, R"({"messages":[{"role":"user","content":")" + text + "\"}]}",
+                   "messages"},
+        std::tuple{"/v1/completions", R"({"prompt":")" + text + "\"}", "prompt"}}) {
+    const auto reply = Post(path, body);
+    EXPECT_EQ(reply.status, 400);
+    const Json error = Parse(reply.body)["error"];
+    EXPECT_EQ(error["code"], "context_length_exceeded");
+    EXPECT_EQ(error["param"], param);
+    const std::string message = error["message"];
+    EXPECT_NE(message.find("maximum context length"), std::string::npos);
+    EXPECT_NE(message.find("your prompt has at least"), std::string::npos);
+    EXPECT_NE(message.find("Please reduce your prompt; or completion length."), std::string::npos);
+  }
+}
+
+// Encodes nothing: tells whether anything was asked for.
+class CountingTokenizer : public testing::ByteTokenizer {
+ public:
+  explicit CountingTokenizer(std::atomic<int>& n_encoded)
+      : ByteTokenizer({"<s>", "</s>", "[INST]", "[/INST]"}), n_encoded_(n_encoded) {}
+  std::vector<TokenId> Encode(std::string_view text) const override {
+    ++n_encoded_;
+    return ByteTokenizer::Encode(text);
+  }
+
+ private:
+  std::atomic<int>& n_encoded_;
+};
+
+// A client that goes when it is asked for the `goes_at`-th time.
+class LeavingClient : public http::Responder {
+ public:
+  explicit LeavingClient(int goes_at) : goes_at_(goes_at) {}
+  void Send(http::Response response) override { sent_.set_value(response.status); }
+  void Start(int, http::HeaderList) override {}
+  size_t Write(std::string) override { return 0; }
+  void Finish(http::HeaderList) override {}
+  void Abort() override {}
+  bool ClientGone() const override { return ++n_asked_ >= goes_at_; }
+  void OnClientGone(std::function<void()>) override {}
+  int Status() { return sent_.get_future().get(); }
+
+ private:
+  const int goes_at_;
+  mutable std::atomic<int> n_asked_ = 0;
+  std::promise<int> sent_;
+};
+
+TEST(Service, NothingIsEncodedForClientsThatHaveGone) {
+  std::atomic<int> n_encoded = 0;
+  {
+    ServiceOptions options;
+    options.n_workers = 1;
+    Service service(options, RealClock());
+    LoadedTokenizer text;
+    text.tokenizer = std::make_unique<CountingTokenizer>(n_encoded);
+    auto engine =
+        Engine::Start(std::make_unique<FakeModel>(356, kContext, FakeModel::Hash(356)), {});
+    ASSERT_TRUE(engine) << engine.error().message();
+    service.SetModel(MakeServedModel(std::move(text), {}, std::move(*engine)));
+    const auto ask = [&](std::shared_ptr<http::Responder> client, const std::string& path) {
+      http::Request request;
+      request.head.method = "POST";
+      request.head.path = path;
+      request.body = R"({"messages":[{"role":"user","content":"x"}],"prompt":"x","max_tokens":1})";
+      service.Handle(std::move(request), std::move(client));
+    };
+    for (const char* path : {kChat, "/v1/completions"}) {
+      ask(std::make_shared<LeavingClient>(1), path);  // while it was queued
+      ask(std::make_shared<LeavingClient>(2), path);  // while its body was read
+    }
+    // The one worker takes them in order, so all others are done when this one is answered.
+    const auto stays = std::make_shared<LeavingClient>(INT_MAX);
+    http::Request bad;
+    bad.head.method = "POST";
+    bad.head.path = kChat;
+    service.Handle(std::move(bad), stays);
+    EXPECT_EQ(stays->Status(), 400);
+    EXPECT_EQ(n_encoded, 0);
+    const auto good = std::make_shared<LeavingClient>(INT_MAX);
+    ask(good, kChat);
+    EXPECT_EQ(good->Status(), 200);
+    EXPECT_GT(n_encoded, 0);
   }
 }
 

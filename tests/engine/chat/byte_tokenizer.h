@@ -18,6 +18,7 @@ class ByteTokenizer : public Tokenizer {
     for (const char c : text) ids.push_back(static_cast<uint8_t>(c) + 100);
     return ids;
   }
+  size_t LeastTokens(size_t text_bytes) const override { return text_bytes; }
   int32_t vocab_size() const override { return 356; }
   std::optional<TokenId> FindControl(std::string_view name) const override {
     for (size_t i = 0; i < control_.size(); ++i) {

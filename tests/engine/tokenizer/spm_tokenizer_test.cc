@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -155,6 +156,55 @@ TEST(SpmTokenizer, TextSurvivesTheRoundTrip) {
     for (size_t n = random() % 20; n > 0; --n) text += parts[random() % std::size(parts)];
     EXPECT_EQ(Decode(*tokenizer, tokenizer->Encode(text), /*strip_leading_space=*/true), text);
   }
+}
+
+TEST(SpmTokenizer, LongTextsEncodeAsTheirWords) {
+  // Far beyond what is encoded at once; every second word touches the place of a cut.
+  SpmModel model = SmallVocabulary();
+  auto tokenizer = SpmTokenizer::Create(model, true);
+  ASSERT_TRUE(tokenizer);
+  std::mt19937 random(5);
+  std::string text;
+  std::vector<TokenId> expected;
+  const std::string_view words[] = {"ab", "abab", "ba", "a", "bbab", "abba"};
+  std::vector<std::vector<TokenId>> ids;
+  for (const std::string_view word : words) ids.push_back((*tokenizer)->Encode(word));
+  for (int i = 0; i < 100'000; ++i) {
+    const size_t word = random() % std::size(words);
+    text += (i == 0 ? "" : " ") + std::string(words[word]);
+    expected.insert(expected.end(), ids[word].begin(), ids[word].end());
+  }
+  EXPECT_EQ((*tokenizer)->Encode(text), expected);
+  // A piece with a space inside joins words: nothing may be cut then.
+  model.pieces.push_back({"b\xE2\x96\x81", -0.5F});
+  auto joining = SpmTokenizer::Create(model, true);
+  ASSERT_TRUE(joining);
+  std::string pairs = "b";
+  for (int i = 0; i < 60'000; ++i) pairs += " b";
+  const std::vector<TokenId> joined = (*joining)->Encode(pairs);
+  ASSERT_EQ(joined.size(), 60'002u);  // the first space, 60,000 times the new piece, the last b
+  EXPECT_EQ(std::ranges::count(joined, 11), 60'000);
+}
+
+TEST(SpmTokenizer, LeastTokensIsNeverMoreThanEncodeGives) {
+  const auto tokenizer = Demo();
+  size_t longest = 0;
+  for (TokenId id = 0; id < tokenizer->vocab_size(); ++id) {
+    if (!tokenizer->IsControl(id)) longest = std::max(longest, tokenizer->TokenName(id).size());
+  }
+  EXPECT_GE(tokenizer->LeastTokens(1 << 20), (1 << 20) / longest);
+  for (TokenId id = 0; id < tokenizer->vocab_size(); ++id) {
+    std::string text;  // the piece as it is and with spaces, over and over
+    for (int i = 0; i < 50; ++i) text += tokenizer->TokenName(id);
+    EXPECT_LE(tokenizer->LeastTokens(text.size()), tokenizer->Encode(text).size()) << id;
+    text.clear();
+    for (int i = 0; i < 50; ++i) text += tokenizer->TokenBytes(id);
+    EXPECT_LE(tokenizer->LeastTokens(text.size()), tokenizer->Encode(text).size()) << id;
+  }
+  // Where spaces collapse or unknown neighbours are one token, nothing is certain.
+  auto small = SpmTokenizer::Create(SmallVocabulary(), true);
+  ASSERT_TRUE(small);
+  EXPECT_EQ((*small)->LeastTokens(1 << 20), 0u);
 }
 
 TEST(SpmTokenizer, LongRunsTakeNoQuadraticTime) {
