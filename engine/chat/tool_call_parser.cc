@@ -1,5 +1,6 @@
 #include "engine/chat/tool_call_parser.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -99,6 +100,10 @@ bool ToolCallParser::Step(char c) {
 bool ToolCallParser::EndItem(std::vector<ToolCall>& calls) {
   std::optional<ToolCall> call = ReadItem(std::string_view(text_).substr(item_at_));
   if (!call) return false;
+  if (!offered_.empty() &&
+      std::find(offered_.begin(), offered_.end(), call->name) == offered_.end()) {
+    return false;
+  }
   calls.push_back(std::move(*call));
   any_ = true;
   text_.clear();

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/chat/message.h"
@@ -13,6 +14,10 @@ namespace skerry::engine {
 class ToolCallParser {
  public:
   static constexpr size_t kMaxBytes = 1 << 20;
+
+  // `offered`: the only names a call may have; empty allows any. A call of another name makes the
+  // text malformed: a client must never be told to run what it did not offer.
+  explicit ToolCallParser(std::vector<std::string> offered = {}) : offered_(std::move(offered)) {}
 
   // Calls that are complete with `text`. Their ids are empty: the server gives its own.
   std::vector<ToolCall> Push(std::string_view text);
@@ -30,6 +35,7 @@ class ToolCallParser {
   bool Step(char c);
   bool EndItem(std::vector<ToolCall>& calls);
 
+  std::vector<std::string> offered_;
   State state_ = State::kBeforeList;
   bool any_ = false;
   size_t total_ = 0;

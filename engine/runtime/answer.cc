@@ -37,7 +37,7 @@ Answer::Delta Answer::Push(TokenId token) {
       PushText(detokenizer_.Finish(), delta);
       delta.text += stops_.Finish();
     }
-    calls_.emplace();
+    calls_.emplace(options_.offered_tools);
     detokenizer_ = Detokenizer(*tokenizer_, /*strip_leading_space=*/true);
   } else if (calls_) {
     PushCalls(detokenizer_.Push(token), delta);

@@ -16,6 +16,7 @@ struct AnswerOptions {
   bool strip_leading_space = false;
   std::vector<std::string> stop_strings;
   std::optional<TokenId> tool_call_token;  // set: what follows this token is a list of calls
+  std::vector<std::string> offered_tools;  // the only names a call may have; empty: any
   size_t max_calls = SIZE_MAX;             // the answer ends after so many
 };
 

@@ -121,6 +121,9 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
                     [&](const ToolDefinition& tool) { return tool.name != request.tool_name; });
     }
     admitted.answer.tool_call_token = model.chat->tool_call_token();
+    for (const ToolDefinition& tool : conversation.tools) {
+      admitted.answer.offered_tools.push_back(tool.name);
+    }
     const bool one = request.tool_choice == ToolChoice::kNamed || !request.parallel_tool_calls;
     admitted.answer.max_calls = one ? 1 : SIZE_MAX;
   }

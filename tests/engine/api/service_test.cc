@@ -421,7 +421,7 @@ TEST_F(ServiceTest, WithoutToolsNoCallIsPossible) {
 TEST_F(ServiceTest, RequiredAndNamedChoicesAreForced) {
   // The model's first tokens are overridden by the forced ones; it goes on where they end.
   std::vector<TokenId> script = Tokens(
-      R"([TOOL_CALLS][{"name": "get_weather", "arguments": {"city": "Oslo"}}, {"name": "x"}])");
+      R"([TOOL_CALLS][{"name": "get_weather", "arguments": {"city": "Oslo"}}, {"name": "get_weather"}])");
   script[0] = script[1];  // left to itself it would not call
   Start(script);
   for (const std::string_view choice :

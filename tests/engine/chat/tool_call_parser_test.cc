@@ -71,5 +71,19 @@ TEST(ToolCallParser, HasABound) {
   EXPECT_TRUE(parser.malformed());
 }
 
+TEST(ToolCallParser, NamesThatWereNotOfferedAreNoCalls) {
+  ToolCallParser parser({"get_weather"});
+  const auto first = parser.Push("[{\"name\": \"get_weather\", \"arguments\": {}}, ");
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_TRUE(parser.Push("{\"name\": \"isolate_host\", \"arguments\": {}}]").empty());
+  EXPECT_TRUE(parser.malformed());
+
+  ToolCallParser other({"get_weather"});
+  const std::string text = "[{\"name\": \"isolate_host\", \"arguments\": {}}";
+  EXPECT_TRUE(other.Push(text).empty());
+  EXPECT_FALSE(other.any());
+  EXPECT_EQ(other.Rest(), text);
+}
+
 }  // namespace
 }  // namespace skerry::engine
