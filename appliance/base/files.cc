@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -24,7 +25,11 @@ std::string Quoted(std::string_view verb, std::string_view path) {
 
 class OsFile : public File {
  public:
-  OsFile(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+  // Of files for appending the kernel puts every write at the end, whatever its offset.
+  enum class Writes { kAnywhere, kAtTheEnd };
+
+  OsFile(UniqueFd fd, std::string name, Writes writes)
+      : fd_(std::move(fd)), name_(std::move(name)), writes_(writes) {}
 
   Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
     size_t done = 0;
@@ -40,13 +45,28 @@ class OsFile : public File {
   }
 
   Result<void> Append(std::span<const uint8_t> bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t put = ::write(fd_.get(), bytes.data(), bytes.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) return ErrnoError(Quoted("cannot write", name_), errno);
-      bytes = bytes.subspan(static_cast<size_t>(put));
-    }
-    return {};
+    const uint64_t end = TRY(Size());
+    return Put(end, bytes);
+  }
+
+  Result<void> WriteAt(uint64_t offset, std::span<const uint8_t> bytes) override {
+    if (writes_ == Writes::kAtTheEnd) return File::WriteAt(offset, bytes);
+    return Put(offset, bytes);
+  }
+
+  Result<void> Allocate(uint64_t size) override {
+    if (writes_ == Writes::kAtTheEnd) return File::Allocate(size);
+    if (size == 0) return {};
+    int status = 0;
+    do {
+      status = ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size));
+    } while (status != 0 && errno == EINTR);
+    if (status == 0) return {};
+    if (errno != EOPNOTSUPP) return ErrnoError(Quoted("cannot reserve space for", name_), errno);
+    // By its last byte and not by ftruncate, which the importer's sandbox does not have.
+    const uint64_t old_size = TRY(Size());
+    const uint8_t zero = 0;
+    return old_size < size ? Put(size - 1, {&zero, 1}) : Result<void>();
   }
 
   Result<void> Sync() override {
@@ -68,8 +88,21 @@ class OsFile : public File {
   }
 
  private:
+  Result<void> Put(uint64_t offset, std::span<const uint8_t> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t put =
+          ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return ErrnoError(Quoted("cannot write", name_), errno);
+      offset += static_cast<uint64_t>(put);
+      bytes = bytes.subspan(static_cast<size_t>(put));
+    }
+    return {};
+  }
+
   UniqueFd fd_;
   std::string name_;
+  Writes writes_;
 };
 
 FileKind KindOf(mode_t mode) {
@@ -80,11 +113,10 @@ FileKind KindOf(mode_t mode) {
 
 class OsFileSystem : public FileSystem {
  public:
-  explicit OsFileSystem(UniqueFd root) : root_(std::move(root)) {}
+  OsFileSystem(UniqueFd root, Symlinks symlinks) : root_(std::move(root)), symlinks_(symlinks) {}
 
   Result<std::unique_ptr<File>> OpenRead(const std::string& path) override {
-    UniqueFd fd(::openat(root_.get(), path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-    if (!fd) return ErrnoError(Quoted("cannot open", path), errno);
+    UniqueFd fd = TRY(Open(path, O_RDONLY | O_NOCTTY, 0, "cannot open"));
     struct stat info {};
     if (::fstat(fd.get(), &info) != 0) return ErrnoError(Quoted("cannot stat", path), errno);
     if (S_ISDIR(info.st_mode)) return ErrnoError(Quoted("cannot read", path), EISDIR);
@@ -92,51 +124,56 @@ class OsFileSystem : public FileSystem {
   }
 
   Result<std::unique_ptr<File>> Create(const std::string& path, unsigned mode) override {
-    return Open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND, mode, "cannot create");
+    UniqueFd fd = TRY(Open(path, O_RDWR | O_CREAT | O_EXCL, mode, "cannot create"));
+    return AdoptFile(std::move(fd), path);
+  }
+
+  Result<std::unique_ptr<File>> OpenWrite(const std::string& path) override {
+    UniqueFd fd = TRY(Open(path, O_RDWR | O_NOFOLLOW | O_NOCTTY, 0, "cannot open"));
+    return AdoptFile(std::move(fd), path);
   }
 
   Result<std::unique_ptr<File>> OpenAppend(const std::string& path, unsigned mode) override {
-    return Open(path, O_RDWR | O_CREAT | O_APPEND, mode, "cannot open");
+    UniqueFd fd = TRY(Open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, mode, "cannot open"));
+    return std::unique_ptr<File>(
+        std::make_unique<OsFile>(std::move(fd), path, OsFile::Writes::kAtTheEnd));
   }
 
   Result<void> MakeDirectory(const std::string& path, unsigned mode) override {
-    return Check(::mkdirat(root_.get(), path.c_str(), mode), "cannot create directory", path);
+    constexpr std::string_view kVerb = "cannot create directory";
+    const Place place = TRY(Locate(path, kVerb));
+    return Check(::mkdirat(place.directory, place.name.c_str(), mode), kVerb, path);
   }
 
   Result<void> Rename(const std::string& from, const std::string& to) override {
-    return Check(::renameat(root_.get(), from.c_str(), root_.get(), to.c_str()), "cannot rename to",
-                 to);
+    return Move(from, to, 0);
   }
 
   Result<void> RenameNoReplace(const std::string& from, const std::string& to) override {
-    return Check(static_cast<int>(::syscall(SYS_renameat2, root_.get(), from.c_str(), root_.get(),
-                                            to.c_str(), RENAME_NOREPLACE)),
-                 "cannot rename to", to);
+    return Move(from, to, RENAME_NOREPLACE);
   }
 
   Result<void> Remove(const std::string& path) override {
-    if (::unlinkat(root_.get(), path.c_str(), 0) == 0) return {};
+    constexpr std::string_view kVerb = "cannot remove";
+    const Place place = TRY(Locate(path, kVerb));
+    if (::unlinkat(place.directory, place.name.c_str(), 0) == 0) return {};
     const int first = errno;
     if (first == EISDIR || first == EPERM) {
-      return Check(::unlinkat(root_.get(), path.c_str(), AT_REMOVEDIR), "cannot remove", path);
+      return Check(::unlinkat(place.directory, place.name.c_str(), AT_REMOVEDIR), kVerb, path);
     }
-    return ErrnoError(Quoted("cannot remove", path), first);
+    return ErrnoError(Quoted(kVerb, path), first);
   }
 
   Result<void> SyncDirectory(const std::string& path) override {
-    const UniqueFd fd(::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) return ErrnoError(Quoted("cannot open", path), errno);
+    const UniqueFd fd = TRY(Open(path, O_RDONLY | O_DIRECTORY, 0, "cannot open"));
     return Check(::fsync(fd.get()), "cannot sync directory", path);
   }
 
   Result<std::vector<DirectoryEntry>> List(const std::string& path) override {
-    const int fd = ::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return ErrnoError(Quoted("cannot list", path), errno);
-    DIR* directory = ::fdopendir(fd);
-    if (directory == nullptr) {
-      ::close(fd);
-      return ErrnoError(Quoted("cannot list", path), errno);
-    }
+    UniqueFd fd = TRY(Open(path, O_RDONLY | O_DIRECTORY, 0, "cannot list"));
+    DIR* directory = ::fdopendir(fd.get());
+    if (directory == nullptr) return ErrnoError(Quoted("cannot list", path), errno);
+    (void)fd.Release();  // closedir closes it
     std::vector<DirectoryEntry> entries;
     while (const dirent* entry = ::readdir(directory)) {
       std::string name = entry->d_name;
@@ -152,8 +189,10 @@ class OsFileSystem : public FileSystem {
   }
 
   Result<FileKind> Stat(const std::string& path) override {
+    constexpr std::string_view kVerb = "cannot stat";
+    const Place place = TRY(Locate(path, kVerb));
     struct stat info {};
-    TRY(Check(::fstatat(root_.get(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW), "cannot stat",
+    TRY(Check(::fstatat(place.directory, place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW), kVerb,
               path));
     return KindOf(info.st_mode);
   }
@@ -165,11 +204,78 @@ class OsFileSystem : public FileSystem {
   }
 
  private:
-  Result<std::unique_ptr<File>> Open(const std::string& path, int flags, unsigned mode,
-                                     std::string_view verb) {
-    UniqueFd fd(::openat(root_.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (!fd) return ErrnoError(Quoted(verb, path), errno);
-    return AdoptFile(std::move(fd), path);
+  // Where an entry is, for calls that take a directory and a name and follow no link in the name.
+  struct Place {
+    UniqueFd owned;  // none: `directory` is the root
+    int directory = -1;
+    std::string name;
+  };
+
+  Result<Place> Locate(const std::string& path, std::string_view verb) const {
+    Place place;
+    if (symlinks_ == Symlinks::kFollow) {
+      place.directory = root_.get();
+      place.name = path;
+      return place;
+    }
+    const size_t slash = path.rfind('/');
+    place.name = slash == std::string::npos ? path : path.substr(slash + 1);
+    if (place.name == ".." || (place.name.empty() && slash != std::string::npos)) {
+      return ErrnoError(Quoted(verb, path), EINVAL);
+    }
+    // Also where there is no slash: a path that is empty fails here as everywhere.
+    const std::string parent = ParentDirectory(path);
+    place.owned = UniqueFd(OpenBelow(parent, O_PATH | O_DIRECTORY, 0));
+    if (!place.owned) return Refusal(verb, path, errno);
+    place.directory = place.owned.get();
+    return place;
+  }
+
+  Result<UniqueFd> Open(const std::string& path, int flags, unsigned mode,
+                        std::string_view verb) const {
+    UniqueFd fd(symlinks_ == Symlinks::kRefuse
+                    ? OpenBelow(path, flags, mode)
+                    : ::openat(root_.get(), path.c_str(), flags | O_CLOEXEC, mode));
+    if (!fd) return Refusal(verb, path, errno);
+    return fd;
+  }
+
+  // openat2(2); the C library has no name for it.
+  int OpenBelow(const std::string& path, int flags, unsigned mode) const {
+    open_how how{};
+    how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+    how.mode = (flags & O_CREAT) != 0 ? mode : 0;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    // EAGAIN: somebody renamed parts of the path meanwhile.
+    constexpr int kAttempts = 100;
+    int fd = -1;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      fd = static_cast<int>(::syscall(SYS_openat2, root_.get(), path.c_str(), &how, sizeof how));
+      if (fd >= 0 || errno != EAGAIN) break;
+    }
+    return fd;
+  }
+
+  Error Refusal(std::string_view verb, std::string_view path, int errno_value) const {
+    if (symlinks_ == Symlinks::kRefuse && errno_value == ELOOP) {
+      return Error(ErrorCode::kDenied, Quoted(verb, path) +
+                                           ": a part of the path is a symbolic link, and none is "
+                                           "followed here; put the file itself in its place");
+    }
+    if (symlinks_ == Symlinks::kRefuse && errno_value == EXDEV) {
+      return Error(ErrorCode::kDenied,
+                   Quoted(verb, path) + ": the path leads out of the directory it must stay in");
+    }
+    return ErrnoError(Quoted(verb, path), errno_value);
+  }
+
+  Result<void> Move(const std::string& from, const std::string& to, unsigned flags) {
+    constexpr std::string_view kVerb = "cannot rename to";
+    const Place old_place = TRY(Locate(from, "cannot rename"));
+    const Place new_place = TRY(Locate(to, kVerb));
+    const long status = ::syscall(SYS_renameat2, old_place.directory, old_place.name.c_str(),
+                                  new_place.directory, new_place.name.c_str(), flags);
+    return Check(static_cast<int>(status), kVerb, to);
   }
 
   static Result<void> Check(int status, std::string_view verb, std::string_view path) {
@@ -178,22 +284,31 @@ class OsFileSystem : public FileSystem {
   }
 
   UniqueFd root_;
+  Symlinks symlinks_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<FileSystem>> OpenFiles(const std::string& root) {
-  UniqueFd fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return ErrnoError(Quoted("cannot open directory", root), errno);
-  return OpenFiles(std::move(fd));
+Result<void> File::WriteAt(uint64_t, std::span<const uint8_t>) {
+  return Error(ErrorCode::kInternal, "this file was not opened for writing at a place");
 }
 
-std::unique_ptr<FileSystem> OpenFiles(UniqueFd directory) {
-  return std::make_unique<OsFileSystem>(std::move(directory));
+Result<void> File::Allocate(uint64_t) {
+  return Error(ErrorCode::kInternal, "this file was not opened for writing at a place");
+}
+
+Result<std::unique_ptr<FileSystem>> OpenFiles(const std::string& root, Symlinks symlinks) {
+  UniqueFd fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return ErrnoError(Quoted("cannot open directory", root), errno);
+  return OpenFiles(std::move(fd), symlinks);
+}
+
+std::unique_ptr<FileSystem> OpenFiles(UniqueFd directory, Symlinks symlinks) {
+  return std::make_unique<OsFileSystem>(std::move(directory), symlinks);
 }
 
 std::unique_ptr<File> AdoptFile(UniqueFd fd, std::string name) {
-  return std::make_unique<OsFile>(std::move(fd), std::move(name));
+  return std::make_unique<OsFile>(std::move(fd), std::move(name), OsFile::Writes::kAnywhere);
 }
 
 Result<std::string> ReadAll(FileSystem& files, const std::string& path, size_t max_bytes) {

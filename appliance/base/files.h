@@ -14,7 +14,8 @@
 
 namespace skerry {
 
-// An open file. One thread, except ReadAt, which may run concurrently with itself.
+// An open file. One thread, except ReadAt and WriteAt, which may run concurrently with themselves
+// and each other, WriteAt on ranges that nobody else touches.
 class File {
  public:
   virtual ~File() = default;
@@ -23,6 +24,14 @@ class File {
   virtual Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const = 0;
   // Writes all of `bytes` at the current end.
   virtual Result<void> Append(std::span<const uint8_t> bytes) = 0;
+  // Writes all of `bytes` at `offset`; a gap before it reads as zeros. kInternal for a file that
+  // was opened for reading or by OpenAppend.
+  virtual Result<void> WriteAt(uint64_t offset, std::span<const uint8_t> bytes);
+  // Makes the file `size` bytes long (longer ones stay as they are; new bytes are zero) and
+  // reserves the space, so that a WriteAt below `size` does not fail for want of it; a file system
+  // that cannot reserve only gets the size. kExhausted when there is too little space: the file may
+  // then have any size.
+  virtual Result<void> Allocate(uint64_t size);
   // Returns when contents and size are durable (fdatasync).
   virtual Result<void> Sync() = 0;
   virtual Result<uint64_t> Size() const = 0;
@@ -43,8 +52,10 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual Result<std::unique_ptr<File>> OpenRead(const std::string& path) = 0;
-  // A new file for appending; kAlreadyExists when there is one. Mode 0600 unless given.
+  // A new file for appending and WriteAt; kAlreadyExists when there is one. Mode 0600 unless given.
   virtual Result<std::unique_ptr<File>> Create(const std::string& path, unsigned mode = 0600) = 0;
+  // An existing file for reading and WriteAt; its content stays.
+  virtual Result<std::unique_ptr<File>> OpenWrite(const std::string& path) = 0;
   // An existing or new file for appending (and reading).
   virtual Result<std::unique_ptr<File>> OpenAppend(const std::string& path,
                                                    unsigned mode = 0600) = 0;
@@ -63,11 +74,18 @@ class FileSystem {
   bool Exists(const std::string& path) { return Stat(path).has_value(); }
 };
 
+// kRefuse: no call leaves the root or passes a symbolic link on its way (openat2 of Linux 5.6;
+// nothing works on an older kernel), also while somebody else exchanges parts of the path; then
+// absolute paths and ".." out of the root are refused, with kDenied. Of kFollow only OpenRead and
+// List follow a link in the last part.
+enum class Symlinks { kFollow, kRefuse };
+
 // The operating system's files below `root` (absolute or relative to the working directory; must
-// exist). "/" gives the whole machine.
-Result<std::unique_ptr<FileSystem>> OpenFiles(const std::string& root);
+// exist). "/" gives the whole machine. `root` itself may be a link.
+Result<std::unique_ptr<FileSystem>> OpenFiles(const std::string& root,
+                                              Symlinks symlinks = Symlinks::kFollow);
 // The same below an open directory.
-std::unique_ptr<FileSystem> OpenFiles(UniqueFd directory);
+std::unique_ptr<FileSystem> OpenFiles(UniqueFd directory, Symlinks symlinks = Symlinks::kFollow);
 // An already open descriptor as a File; `name` is for errors.
 std::unique_ptr<File> AdoptFile(UniqueFd fd, std::string name);
 

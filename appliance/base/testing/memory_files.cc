@@ -40,12 +40,28 @@ struct MemoryFiles::State {
   Tree durable;  // entries that survive a power cut (their nodes' synced_content)
   int calls = 0;
   int fail_at = 0;
-  uint64_t free_bytes = uint64_t{1} << 40;
+  uint64_t capacity_bytes = uint64_t{1} << 40;
 
   // Counts a changing call; an error when this one has to fail.
   Result<void> Change(const std::string& path) {
     ++calls;
     if (fail_at != 0 && calls >= fail_at) return At("injected failure at", path, EIO);
+    return {};
+  }
+  uint64_t UsedBytes() const {
+    uint64_t used = 0;
+    for (const auto& [path, node] : tree) used += node->content.size();
+    return used;
+  }
+  // Counts a changing call that makes `node` at least `size` bytes long; an error when it has to
+  // fail or there is no room.
+  Result<void> Grow(Node& node, const std::string& path, uint64_t size) {
+    TRY(Change(path));
+    if (size <= node.content.size()) return {};
+    if (size - node.content.size() > capacity_bytes - std::min(capacity_bytes, UsedBytes())) {
+      return At("cannot write", path, ENOSPC);
+    }
+    node.content.resize(size);
     return {};
   }
   bool HasParent(const std::string& path) const {
@@ -58,8 +74,11 @@ struct MemoryFiles::State {
 class MemoryFile : public File {
  public:
   MemoryFile(std::shared_ptr<MemoryFiles::State> state, std::shared_ptr<Node> node,
-             std::string path)
-      : state_(std::move(state)), node_(std::move(node)), path_(std::move(path)) {}
+             std::string path, bool append_only = false)
+      : state_(std::move(state)),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        append_only_(append_only) {}
 
   Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
     const std::lock_guard lock(state_->mu);
@@ -70,9 +89,17 @@ class MemoryFile : public File {
   }
   Result<void> Append(std::span<const uint8_t> bytes) override {
     const std::lock_guard lock(state_->mu);
-    TRY(state_->Change(path_));
-    node_->content.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return {};
+    return Put(node_->content.size(), bytes);
+  }
+  Result<void> WriteAt(uint64_t offset, std::span<const uint8_t> bytes) override {
+    if (append_only_) return File::WriteAt(offset, bytes);
+    const std::lock_guard lock(state_->mu);
+    return Put(offset, bytes);
+  }
+  Result<void> Allocate(uint64_t size) override {
+    if (append_only_) return File::Allocate(size);
+    const std::lock_guard lock(state_->mu);
+    return state_->Grow(*node_, path_, size);
   }
   Result<void> Sync() override {
     const std::lock_guard lock(state_->mu);
@@ -92,9 +119,16 @@ class MemoryFile : public File {
   }
 
  private:
+  Result<void> Put(uint64_t offset, std::span<const uint8_t> bytes) {
+    TRY(state_->Grow(*node_, path_, bytes.empty() ? 0 : offset + bytes.size()));
+    std::copy(bytes.begin(), bytes.end(), node_->content.begin() + static_cast<ptrdiff_t>(offset));
+    return {};
+  }
+
   std::shared_ptr<MemoryFiles::State> state_;
   std::shared_ptr<Node> node_;
   std::string path_;
+  bool append_only_;
 };
 
 MemoryFiles::MemoryFiles() : state_(std::make_shared<State>()) {
@@ -118,12 +152,13 @@ int MemoryFiles::calls() const {
 
 void MemoryFiles::SetFreeBytes(uint64_t bytes) {
   const std::lock_guard lock(state_->mu);
-  state_->free_bytes = bytes;
+  state_->capacity_bytes = state_->UsedBytes() + bytes;
 }
 
 std::unique_ptr<MemoryFiles> MemoryFiles::AfterPowerCut() const {
   const std::lock_guard lock(state_->mu);
   auto copy = std::make_unique<MemoryFiles>();
+  copy->state_->capacity_bytes = state_->capacity_bytes;
   for (const auto& [path, node] : state_->durable) {
     if (path == ".") continue;
     // An entry survives only if every directory above it does.
@@ -170,17 +205,19 @@ Result<std::unique_ptr<File>> MemoryFiles::Create(const std::string& raw_path, u
   return std::unique_ptr<File>(std::make_unique<MemoryFile>(state_, node, path));
 }
 
+Result<std::unique_ptr<File>> MemoryFiles::OpenWrite(const std::string& path) {
+  return OpenRead(path);
+}
+
 Result<std::unique_ptr<File>> MemoryFiles::OpenAppend(const std::string& raw_path, unsigned mode) {
   const std::string path = Normal(raw_path);
-  {
-    const std::lock_guard lock(state_->mu);
-    const auto found = state_->tree.find(path);
-    if (found != state_->tree.end()) {
-      if (found->second->directory) return At("cannot open", path, EISDIR);
-      return std::unique_ptr<File>(std::make_unique<MemoryFile>(state_, found->second, path));
-    }
-  }
-  return Create(path, mode);
+  if (!Exists(path)) TRY(Create(path, mode));
+  const std::lock_guard lock(state_->mu);
+  const auto found = state_->tree.find(path);
+  if (found == state_->tree.end()) return At("cannot open", path, ENOENT);
+  if (found->second->directory) return At("cannot open", path, EISDIR);
+  return std::unique_ptr<File>(
+      std::make_unique<MemoryFile>(state_, found->second, path, /*append_only=*/true));
 }
 
 Result<void> MemoryFiles::MakeDirectory(const std::string& raw_path, unsigned) {
@@ -306,7 +343,7 @@ Result<FileKind> MemoryFiles::Stat(const std::string& raw_path) {
 
 Result<uint64_t> MemoryFiles::FreeBytes() {
   const std::lock_guard lock(state_->mu);
-  return state_->free_bytes;
+  return state_->capacity_bytes - std::min(state_->capacity_bytes, state_->UsedBytes());
 }
 
 }  // namespace skerry::testing

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "appliance/base/encode.h"
 #include "appliance/base/testing/fixtures.h"
@@ -46,6 +47,62 @@ TEST_P(FilesTest, AppendReadTruncate) {
   EXPECT_TRUE(file.has_value());
   EXPECT_EQ(ReadAll(*files_, "a").value(), "hello");
   EXPECT_EQ(ReadAll(*files_, "a", 4).error().code(), ErrorCode::kExhausted);
+}
+
+TEST_P(FilesTest, WriteAtWritesInPlaceAndLeavesTheRest) {
+  auto made = files_->Create("a").value();
+  ASSERT_TRUE(made->Append(AsBytes("hello world")).has_value());
+  ASSERT_TRUE(made->WriteAt(6, AsBytes("W")).has_value());
+  ASSERT_TRUE(made->Append(AsBytes("!")).has_value());
+  EXPECT_EQ(ReadAll(*files_, "a").value(), "hello World!");
+  auto file = files_->OpenWrite("a").value();
+  ASSERT_TRUE(file->WriteAt(14, AsBytes("end")).has_value());
+  ASSERT_TRUE(file->WriteAt(0, AsBytes("H")).has_value());
+  EXPECT_EQ(ReadAll(*file).value(), std::string("Hello World!\0\0end", 17));
+  EXPECT_EQ(files_->OpenWrite("missing").error().code(), ErrorCode::kNotFound);
+  ASSERT_TRUE(files_->MakeDirectory("d").has_value());
+  EXPECT_FALSE(files_->OpenWrite("d").has_value());
+}
+
+// The kernel would put the bytes at the end, wherever they belong.
+TEST_P(FilesTest, AFileForAppendingRefusesToWriteAtAPlace) {
+  Write(*files_, "a", "hello");
+  auto file = files_->OpenAppend("a").value();
+  EXPECT_EQ(file->WriteAt(0, AsBytes("J")).error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(file->Allocate(100).error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(ReadAll(*files_, "a").value(), "hello");
+}
+
+TEST_P(FilesTest, AllocateSetsTheSizeAndNeverShrinks) {
+  auto file = files_->Create("a").value();
+  ASSERT_TRUE(file->Allocate(0).has_value());
+  EXPECT_EQ(file->Size().value(), 0u);
+  ASSERT_TRUE(file->WriteAt(0, AsBytes("abc")).has_value());
+  ASSERT_TRUE(file->Allocate(5).has_value());
+  EXPECT_EQ(ReadAll(*files_, "a").value(), std::string("abc\0\0", 5));
+  ASSERT_TRUE(file->Allocate(2).has_value());
+  EXPECT_EQ(file->Size().value(), 5u);
+}
+
+TEST_P(FilesTest, WritesAtPlacesMayRunTogether) {
+  constexpr size_t kPiece = 1000, kPieces = 64, kThreads = 4;
+  auto file = files_->Create("a").value();
+  ASSERT_TRUE(file->Allocate(kPiece * kPieces).has_value());
+  std::vector<std::thread> writers;
+  for (size_t t = 0; t < kThreads; ++t) {
+    writers.emplace_back([&, t] {
+      for (size_t i = t; i < kPieces; i += kThreads) {
+        const std::string piece(kPiece, static_cast<char>('0' + i));
+        EXPECT_TRUE(file->WriteAt(i * kPiece, AsBytes(piece)).has_value());
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const std::string content = ReadAll(*files_, "a").value();
+  ASSERT_EQ(content.size(), kPiece * kPieces);
+  for (size_t i = 0; i < content.size(); ++i) {
+    ASSERT_EQ(content[i], static_cast<char>('0' + i / kPiece)) << i;
+  }
 }
 
 TEST_P(FilesTest, ReadsWholeFilesAroundTheStepSize) {
@@ -111,6 +168,80 @@ TEST(OsFiles, SymlinksAreNotFollowedByWritesOrRemoval) {
   EXPECT_EQ(ReadAll(*files, "target").value(), "safe");
 }
 
+// "root/" is what is opened; "outside/" lies beside it.
+class RefusedLinksTest : public ::testing::Test {
+ protected:
+  RefusedLinksTest() {
+    auto all = OpenFiles(directory_.path()).value();
+    EXPECT_TRUE(MakeDirectories(*all, "root/dir").has_value());
+    EXPECT_TRUE(MakeDirectories(*all, "outside").has_value());
+    Write(*all, "root/plain", "inside");
+    Write(*all, "outside/secret", "secret");
+    files_ = OpenFiles(directory_.path() + "/root", Symlinks::kRefuse).value();
+  }
+
+  // Every call at `path` (a directory to go through) is refused with kDenied and says why.
+  void ExpectRefused(const std::string& path, const std::string& reason) {
+    auto expect = [&](const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kDenied) << error.message();
+      EXPECT_NE(error.message().find(path), std::string::npos) << error.message();
+      EXPECT_NE(error.message().find(reason), std::string::npos) << error.message();
+    };
+    const std::string below = path + "/secret";
+    expect(files_->OpenRead(below).error());
+    expect(files_->OpenWrite(below).error());
+    expect(files_->OpenAppend(below).error());
+    expect(files_->Create(below).error());
+    expect(files_->MakeDirectory(below).error());
+    expect(files_->Remove(below).error());
+    expect(files_->Stat(below).error());
+    expect(files_->Rename(below, "stolen").error());
+    expect(files_->RenameNoReplace("plain", below).error());
+    expect(files_->List(path).error());
+    expect(files_->SyncDirectory(path).error());
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<FileSystem> files_;
+};
+
+TEST_F(RefusedLinksTest, NoCallPassesALink) {
+  ASSERT_EQ(::symlink("../outside", (directory_.path() + "/root/out").c_str()), 0);
+  ASSERT_EQ(::symlink("dir", (directory_.path() + "/root/in").c_str()), 0);
+  ASSERT_EQ(::symlink("../outside/secret", (directory_.path() + "/root/dir/file").c_str()), 0);
+  ExpectRefused("out", "symbolic link");
+  ExpectRefused("in", "symbolic link");
+  EXPECT_EQ(files_->OpenRead("dir/file").error().code(), ErrorCode::kDenied);
+  EXPECT_EQ(files_->OpenWrite("dir/file").error().code(), ErrorCode::kDenied);
+  EXPECT_EQ(files_->OpenAppend("dir/file").error().code(), ErrorCode::kDenied);
+  EXPECT_EQ(files_->Create("dir/file").error().code(), ErrorCode::kAlreadyExists);
+  EXPECT_EQ(files_->Stat("dir/file").value(), FileKind::kOther);
+  EXPECT_TRUE(RemoveTree(*files_, "out").has_value());
+  EXPECT_TRUE(OpenFiles(directory_.path()).value()->Exists("outside/secret"));
+}
+
+TEST_F(RefusedLinksTest, NoCallLeavesTheRoot) {
+  ExpectRefused("../outside", "leads out");
+  ExpectRefused("dir/../../outside", "leads out");
+  ExpectRefused(directory_.path() + "/outside", "leads out");
+  EXPECT_FALSE(files_->Stat("..").has_value());
+  EXPECT_FALSE(files_->Rename("dir", "dir/..").has_value());
+}
+
+TEST_F(RefusedLinksTest, OrdinaryPathsWorkAsElsewhere) {
+  EXPECT_EQ(ReadAll(*files_, "plain").value(), "inside");
+  EXPECT_EQ(ReadAll(*files_, "dir/../plain").value(), "inside");
+  ASSERT_TRUE(MakeDirectories(*files_, "x/y").has_value());
+  ASSERT_TRUE(WriteAtomically(*files_, "x/y/z", "text").has_value());
+  ASSERT_TRUE(files_->RenameNoReplace("x/y/z", "x/w").has_value());
+  EXPECT_EQ(files_->Stat(".").value(), FileKind::kDirectory);
+  EXPECT_EQ(files_->List("x").value().size(), 2u);
+  EXPECT_EQ(files_->OpenRead("x/none").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(files_->Stat("").error().code(), ErrorCode::kNotFound);
+  EXPECT_TRUE(RemoveTree(*files_, "x").has_value());
+  EXPECT_FALSE(files_->Exists("x"));
+}
+
 // For every call at which power may fail there is the old or the new content.
 TEST(WriteAtomically, SurvivesAPowerCutAtEveryCall) {
   for (int fail_at = 1;; ++fail_at) {
@@ -144,6 +275,40 @@ TEST(MemoryFiles, UnsyncedContentAndEntriesAreLost) {
   ASSERT_TRUE(file->Append(AsBytes(" and not")).has_value());
   EXPECT_EQ(ReadAll(*files.AfterPowerCut(), "d/f").value(), "synced");
   EXPECT_EQ(ReadAll(files, "d/f").value(), "synced and not");
+}
+
+TEST(MemoryFiles, UnsyncedWritesInPlaceAreLost) {
+  MemoryFiles files;
+  Write(files, "f", "0123456789");
+  ASSERT_TRUE(files.SyncDirectory(".").has_value());
+  auto file = files.OpenWrite("f").value();
+  ASSERT_TRUE(file->WriteAt(2, AsBytes("ab")).has_value());
+  ASSERT_TRUE(file->Sync().has_value());
+  ASSERT_TRUE(file->WriteAt(6, AsBytes("cd")).has_value());
+  ASSERT_TRUE(file->Allocate(20).has_value());
+  EXPECT_EQ(ReadAll(*files.AfterPowerCut(), "f").value(), "01ab456789");
+  files.FailAtCall(1);
+  EXPECT_EQ(file->WriteAt(0, AsBytes("x")).error().code(), ErrorCode::kIo);
+  EXPECT_EQ(file->Allocate(30).error().code(), ErrorCode::kIo);
+  EXPECT_EQ(ReadAll(files, "f").value(), std::string("01ab45cd89") + std::string(10, '\0'));
+}
+
+TEST(MemoryFiles, AFullDiskRefusesWhatMakesFilesLonger) {
+  MemoryFiles files;
+  Write(files, "old", "12345");
+  files.SetFreeBytes(10);
+  auto file = files.Create("new", 0600).value();
+  EXPECT_EQ(file->Allocate(11).error().code(), ErrorCode::kExhausted);
+  ASSERT_TRUE(file->Allocate(8).has_value());
+  EXPECT_EQ(files.FreeBytes().value(), 2u);
+  EXPECT_TRUE(file->WriteAt(0, AsBytes("12345678")).has_value());
+  EXPECT_EQ(file->WriteAt(8, AsBytes("abc")).error().code(), ErrorCode::kExhausted);
+  EXPECT_TRUE(file->Append(AsBytes("ab")).has_value());
+  EXPECT_EQ(file->Append(AsBytes("c")).error().code(), ErrorCode::kExhausted);
+  EXPECT_EQ(ReadAll(files, "new").value(), "12345678ab");
+  ASSERT_TRUE(files.Remove("old").has_value());
+  EXPECT_EQ(files.FreeBytes().value(), 5u);
+  EXPECT_TRUE(file->Append(AsBytes("cdefg")).has_value());
 }
 
 TEST(MemoryFiles, ARenamedDirectoryKeepsItsDurableContent) {
