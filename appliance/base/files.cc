@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <filesystem>
 
 #include "appliance/base/encode.h"
@@ -85,30 +86,6 @@ class OsFile : public File {
       return ErrnoError(Quoted("cannot truncate", name_), errno);
     }
     return {};
-  }
-
-  Result<uint64_t> AllocatedBytes() const override {
-    constexpr uint64_t kUnit = 512;  // of st_blocks, whatever the file system's block is
-    struct stat info {};
-    if (::fstat(fd_.get(), &info) != 0) return ErrnoError(Quoted("cannot stat", name_), errno);
-    return static_cast<uint64_t>(info.st_blocks) * kUnit;
-  }
-
-  Result<void> SetMode(unsigned mode) override {
-    if (::fchmod(fd_.get(), mode) != 0) {
-      return ErrnoError(Quoted("cannot change the mode of", name_), errno);
-    }
-    return {};
-  }
-
-  void StartWriteback(uint64_t offset, uint64_t size) override {
-    (void)::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
-                            SYNC_FILE_RANGE_WRITE);
-  }
-
-  void WillNotNeed(uint64_t offset, uint64_t size) const override {
-    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
-                          POSIX_FADV_DONTNEED);
   }
 
  private:
@@ -221,16 +198,23 @@ class OsFileSystem : public FileSystem {
     return KindOf(info.st_mode);
   }
 
+  Result<std::string> ReadLink(const std::string& path) override {
+    const Place place = TRY(Locate(path, "cannot read link"));
+    std::string target(PATH_MAX, '\0');
+    const ssize_t length =
+        ::readlinkat(place.directory, place.name.c_str(), target.data(), target.size());
+    if (length < 0 && errno == EINVAL) {
+      return Error(ErrorCode::kInvalidArgument, "'" + path + "' is not a link");
+    }
+    if (length < 0) return ErrnoError(Quoted("cannot read link", path), errno);
+    target.resize(static_cast<size_t>(length));
+    return target;
+  }
+
   Result<uint64_t> FreeBytes() override {
     struct statvfs info {};
     TRY(Check(::fstatvfs(root_.get(), &info), "cannot read free space of", "."));
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
-  }
-
-  Result<uint64_t> BlockBytes() override {
-    struct statvfs info {};
-    TRY(Check(::fstatvfs(root_.get(), &info), "cannot read the block size of", "."));
-    return std::max<uint64_t>(1, info.f_frsize);
   }
 
  private:

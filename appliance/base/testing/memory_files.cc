@@ -341,6 +341,11 @@ Result<FileKind> MemoryFiles::Stat(const std::string& raw_path) {
   return found->second->directory ? FileKind::kDirectory : FileKind::kFile;
 }
 
+Result<std::string> MemoryFiles::ReadLink(const std::string& path) {
+  TRY(Stat(path));
+  return Error(ErrorCode::kInvalidArgument, "'" + path + "' is not a link");
+}
+
 Result<uint64_t> MemoryFiles::FreeBytes() {
   const std::lock_guard lock(state_->mu);
   return state_->capacity_bytes - std::min(state_->capacity_bytes, state_->UsedBytes());

@@ -41,6 +41,7 @@ class MemoryFiles : public FileSystem {
   Result<void> SyncDirectory(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> List(const std::string& path) override;
   Result<FileKind> Stat(const std::string& path) override;
+  Result<std::string> ReadLink(const std::string& path) override;  // there are none here
   Result<uint64_t> FreeBytes() override;
   // From now on `bytes` more fit: what makes files longer fails with kExhausted beyond that, and
   // changes nothing. Removing files makes room again.

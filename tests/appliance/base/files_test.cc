@@ -164,6 +164,9 @@ TEST(OsFiles, SymlinksAreNotFollowedByWritesOrRemoval) {
   ASSERT_EQ(::symlink("target", (directory.path() + "/link").c_str()), 0);
   EXPECT_FALSE(files->OpenAppend("link").has_value());
   EXPECT_EQ(files->Stat("link").value(), FileKind::kOther);
+  EXPECT_EQ(files->ReadLink("link").value(), "target");
+  EXPECT_EQ(files->ReadLink("absent").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(files->ReadLink(".").error().code(), ErrorCode::kInvalidArgument);
   EXPECT_TRUE(RemoveTree(*files, "link").has_value());
   EXPECT_EQ(ReadAll(*files, "target").value(), "safe");
 }
@@ -275,25 +278,6 @@ TEST(MemoryFiles, UnsyncedContentAndEntriesAreLost) {
   ASSERT_TRUE(file->Append(AsBytes(" and not")).has_value());
   EXPECT_EQ(ReadAll(*files.AfterPowerCut(), "d/f").value(), "synced");
   EXPECT_EQ(ReadAll(files, "d/f").value(), "synced and not");
-}
-
-TEST(OsFiles, ReservedSpaceCountsAndModesChange) {
-  const skerry::testing::TemporaryDirectory directory;
-  const auto files = OpenFiles(directory.path()).value();
-  const auto file = files->Create("f", 0644).value();
-  EXPECT_EQ(file->AllocatedBytes().value(), 0u);
-  ASSERT_TRUE(file->Allocate(1'000'000));
-  EXPECT_GE(file->AllocatedBytes().value(), 1'000'000u);
-  const uint64_t block = files->BlockBytes().value();
-  EXPECT_EQ(file->AllocatedBytes().value() % block, 0u);
-  ASSERT_TRUE(file->WriteAt(0, AsBytes("text")));
-  file->StartWriteback(0, 4);
-  file->WillNotNeed(0, 1'000'000);
-  ASSERT_TRUE(file->SetMode(0444));
-  struct stat info {};
-  ASSERT_EQ(::stat((directory.path() + "/f").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 07777, 0444u);
-  EXPECT_EQ(ReadAll(*files, "f").value().substr(0, 4), "text");
 }
 
 TEST(MemoryFiles, UnsyncedWritesInPlaceAreLost) {
