@@ -1,18 +1,11 @@
 #include "bundler/build/commands.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
-#include "appliance/base/clock.h"
-#include "appliance/base/json.h"
-#include "appliance/base/progress.h"
-#include "bundler/build/create.h"
+#include "appliance/base/files.h"
 #include "bundler/build/secret_key.h"
-#include "bundler/format/layout.h"
-#include "bundler/inspect/model.h"
+#include "bundler/trust/root.h"
 
 namespace skerry::build {
 
@@ -53,29 +46,6 @@ Result<void> SetThreshold(const std::string& text, trust::Root& root) {
   }
   root.At(*role).threshold = std::stoul(digits);
   return {};
-}
-
-void PrintCreated(const Created& created, const CreateCommandOptions& options,
-                  const Source& source) {
-  if (options.json) {
-    const Json json = {{"bundle", options.out},
-                       {"bundle_bytes", created.bundle_bytes},
-                       {"digest", "sha256-" + created.digest.Hex()},
-                       {"files", created.manifest.files.size()},
-                       {"id", created.manifest.id},
-                       {"left_out", source.left_out},
-                       {"model_format", inspect::ModelFormatName(created.model_format)},
-                       {"release_seq", created.manifest.release_seq},
-                       {"version", created.manifest.version}};
-    std::cout << DumpJson(json) << "\n";
-    return;
-  }
-  for (const std::string& name : source.left_out) std::cout << "left out  " << name << "\n";
-  std::cout << "bundle    " << options.out << " (" << FormatBytes(created.bundle_bytes) << ", "
-            << created.manifest.files.size() << " files)\n"
-            << "model     " << created.manifest.id << " " << created.manifest.version
-            << ", release " << created.manifest.release_seq << "\n"
-            << "digest    sha256-" << created.digest.Hex() << "\n";
 }
 
 }  // namespace
@@ -124,39 +94,6 @@ Result<void> RunInit(const InitOptions& options) {
             << "Give the fingerprint to whoever accepts this root by another way than the file:\n"
             << "  skerry trust accept " << FileName(options.out) << " --fingerprint "
             << made.fingerprint.Hex() << "\n";
-  return {};
-}
-
-Result<void> RunCreate(const CreateCommandOptions& options) {
-  const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  std::vector<SecretKey> keys;
-  for (const std::string& path : options.keys) {
-    SecretKey key = TRY(ReadSecretKey(*files, path));
-    keys.push_back(std::move(key));
-  }
-  CreateOptions create;
-  create.id = options.id;
-  create.version = options.version;
-  create.release_seq = options.release_seq;
-  create.root_text = TRY(ReadAll(*files, options.trust, format::kMaxRootBytes));
-  if (!options.revocations.empty()) {
-    create.revocations_text =
-        TRY(ReadAll(*files, options.revocations, format::kMaxRevocationsBytes));
-  }
-  for (const std::string& path : options.documents) {
-    create.documents.push_back({FileName(path), path});
-  }
-  std::sort(create.documents.begin(), create.documents.end(),
-            [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
-  std::string model = options.model;
-  while (model.size() > 1 && model.back() == '/') model.pop_back();
-  const std::string context = "cannot pack '" + model + "'";
-  const Source source = TRY(ListSource(*files, model, options.exclude).WithContext(context));
-  ProgressPrinter progress(RealClock(), STDERR_FILENO, ::isatty(STDERR_FILENO) == 1, "packing");
-  create.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };
-  const Created created =
-      TRY(CreateBundle(*files, source, create, keys, *files, options.out).WithContext(context));
-  PrintCreated(created, options, source);
   return {};
 }
 

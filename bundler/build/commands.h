@@ -1,7 +1,6 @@
-// What skerry-bundler does for each command, apart from its command line.
+// What skerry-bundler does for keys and trust roots, apart from its command line.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,20 +22,5 @@ struct InitOptions {
   std::string out;
 };
 Result<void> RunInit(const InitOptions& options);
-
-struct CreateCommandOptions {
-  std::string model;
-  std::string id;
-  std::string version;
-  uint64_t release_seq = 0;
-  std::vector<std::string> keys;
-  std::string trust;
-  std::string revocations;
-  std::vector<std::string> exclude;
-  std::vector<std::string> documents;  // paths; their file name is the document's name
-  std::string out;
-  bool json = false;
-};
-Result<void> RunCreate(const CreateCommandOptions& options);
 
 }  // namespace skerry::build

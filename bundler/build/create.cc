@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "appliance/base/encode.h"
 #include "bundler/format/chunks.h"
@@ -9,6 +10,7 @@
 #include "bundler/format/names.h"
 #include "bundler/format/tar.h"
 #include "bundler/format/tree.h"
+#include "bundler/inspect/content.h"
 #include "bundler/trust/revocations.h"
 
 namespace skerry::build {
@@ -30,6 +32,7 @@ struct Input {
   std::unique_ptr<File> file;
   FileEntry entry;
   std::vector<Sha256Digest> leaves;
+  std::optional<Sha256Digest> claimed;  // SourceFile::sha256
 };
 
 Result<std::vector<Input>> OpenInputs(FileSystem& files, const std::vector<SourceFile>& sources) {
@@ -37,6 +40,7 @@ Result<std::vector<Input>> OpenInputs(FileSystem& files, const std::vector<Sourc
   for (const SourceFile& source : sources) {
     Input input;
     input.entry.name = source.name;
+    input.claimed = source.sha256;
     input.file = TRY(files.OpenRead(source.path));
     input.entry.size = TRY(input.file->Size());
     input.leaves.resize(format::ChunkCount(input.entry.size));
@@ -107,6 +111,13 @@ class Creator {
     TRY(format::RunChunks(work));
     for (size_t i = 0; i < inputs.size(); ++i) {
       inputs[i].entry.sha256 = whole[i].Finish();
+      if (inputs[i].claimed && *inputs[i].claimed != inputs[i].entry.sha256) {
+        return Error(ErrorCode::kCorrupt, "file " + Quote(inputs[i].entry.name) +
+                                              " is damaged: its store names it by SHA-256 " +
+                                              inputs[i].claimed->Hex() + ", its content has " +
+                                              inputs[i].entry.sha256.Hex() +
+                                              "; download the model again");
+      }
       inputs[i].entry.root = format::TreeRoot(inputs[i].leaves);
     }
     return {};
@@ -262,6 +273,18 @@ Result<inspect::ModelFormat> Inspect(FileSystem& files, const Source& source) {
   return inspect::InspectModel(model);
 }
 
+// Documents may be anything that can be read without running it.
+Result<void> CheckDocument(const Input& document) {
+  const FileEntry& entry = document.entry;
+  if (entry.size > format::kMaxDocumentBytes) {
+    return Error(ErrorCode::kExhausted, "document " + Quote(entry.name) + " is larger than 4 MiB");
+  }
+  std::vector<uint8_t> head(std::min<uint64_t>(entry.size, inspect::kHeadBytes));
+  const size_t got = TRY(document.file->ReadAt(0, head));
+  head.resize(got);
+  return inspect::CheckContent(entry.name, head, entry.size <= inspect::kHeadBytes);
+}
+
 Result<void> CheckNames(const std::vector<SourceFile>& sources) {
   std::vector<std::string_view> names;
   for (const SourceFile& source : sources) names.push_back(source.name);
@@ -281,12 +304,7 @@ Result<Created> CreateBundle(FileSystem& source_files, const Source& source,
   created.model_format = TRY(Inspect(source_files, source));
   Creator creator(options, keys);
   TRY(creator.Open(source_files, source.files));
-  for (const Input& document : creator.documents()) {
-    if (document.entry.size > format::kMaxDocumentBytes) {
-      return Error(ErrorCode::kExhausted,
-                   "document " + Quote(document.entry.name) + " is larger than 4 MiB");
-    }
-  }
+  for (const Input& document : creator.documents()) TRY(CheckDocument(document));
   TRY(creator.Hash(creator.inputs()));
   TRY(creator.Hash(creator.documents()));
   TRY(creator.Sign());

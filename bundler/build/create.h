@@ -10,27 +10,11 @@
 #include "appliance/base/files.h"
 #include "appliance/base/result.h"
 #include "bundler/build/secret_key.h"
+#include "bundler/build/source.h"
 #include "bundler/format/manifest.h"
 #include "bundler/inspect/model.h"
 
 namespace skerry::build {
-
-struct SourceFile {
-  std::string name;  // in the bundle
-  std::string path;  // in the source's file system
-};
-
-struct Source {
-  std::vector<SourceFile> files;      // sorted by name
-  std::vector<std::string> left_out;  // what was not taken, for the user to see
-};
-
-// The files of a model folder, or a single GGUF file. Leaves out what download tools and version
-// control leave behind (.git, .gitattributes, .gitignore, .cache) and what matches `exclude`
-// (fnmatch patterns on the whole relative name). kUntrusted for links and other things that are not
-// regular files.
-Result<Source> ListSource(FileSystem& files, const std::string& path,
-                          const std::vector<std::string>& exclude = {});
 
 struct CreateOptions {
   std::string id;  // ORG/NAME

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 
+#include "bundler/build/bundle_commands.h"
 #include "bundler/build/commands.h"
 
 namespace skerry::build {
@@ -52,40 +53,6 @@ void AddInit(CLI::App& app, Run& run, InitOptions& options) {
   command->callback([&] { run = [&] { return RunInit(options); }; });
 }
 
-void AddCreate(CLI::App& app, Run& run, CreateCommandOptions& options) {
-  CLI::App* bundle = app.add_subcommand("bundle", "Signed bundles");
-  bundle->require_subcommand(1);
-  CLI::App* command = bundle->add_subcommand("create", "Pack and sign a model");
-  command->add_option("model", options.model, "Model folder or *.gguf file")->required();
-  command->add_option("--id", options.id, "Name of the model")->required()->type_name("ORG/NAME");
-  command->add_option("--version", options.version, "Its version, for people")->required();
-  command->add_option("--seq", options.release_seq, "Release sequence, growing with every release")
-      ->required()
-      ->type_name("N");
-  command->add_option("--key", options.keys, "Secret release key (repeatable)")
-      ->required()
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  command->add_option("--trust", options.trust, "Trust root that the appliances have")
-      ->required()
-      ->type_name("root.json");
-  command->add_option("--revocations", options.revocations, "Revocation list that travels along")
-      ->type_name("FILE");
-  command->add_option("--exclude", options.exclude, "Leave out files of this pattern (repeatable)")
-      ->allow_extra_args(false)
-      ->type_name("PATTERN");
-  command
-      ->add_option("--document", options.documents,
-                   "Licence, model card or SBOM that travels along (repeatable)")
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  command->add_option("-o,--out", options.out, "Bundle to write")
-      ->required()
-      ->type_name("NAME.skb");
-  command->add_flag("--json", options.json, "Print the result as JSON");
-  command->callback([&] { run = [&] { return RunCreate(options); }; });
-}
-
 int Fail(const Error& error) {
   std::cerr << "skerry: " << error.message() << std::endl;
   return ExitStatus(error.code());
@@ -102,12 +69,11 @@ int Main(int argc, char** argv) {
   Run run;
   GenerateOptions generate;
   InitOptions init;
-  CreateCommandOptions create;
   CLI::App app("Makes keys, trust roots and bundles", "skerry");
   app.require_subcommand(1);
   AddGenerate(app, run, generate);
   AddInit(app, run, init);
-  AddCreate(app, run, create);
+  AddBundleCommands(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {

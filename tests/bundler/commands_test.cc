@@ -301,7 +301,7 @@ TEST_F(CommandsTest, MemoryIsBoundedWhateverTheModelsSize) {
 // Killed at whatever moment: afterwards the store is empty or whole, and the next import completes.
 TEST_F(CommandsTest, KilledImportsLeaveNothingHalf) {
   std::string blob(48 << 20, 'k');
-  Write("model/blob.bin", blob);
+  Write("model/blob.txt", blob);
   MakeBundle();
   Accept();
   for (const useconds_t delay_us : {1'000U, 5'000U, 20'000U, 40'000U, 80'000U}) {
@@ -320,7 +320,7 @@ TEST_F(CommandsTest, KilledImportsLeaveNothingHalf) {
     if (!files_->Exists("data/store")) continue;
     const std::vector<DirectoryEntry> models = files_->List("data/store").value();
     for (const DirectoryEntry& entry : models) {
-      EXPECT_EQ(Read("data/store/" + entry.name + "/files/blob.bin").size(), blob.size());
+      EXPECT_EQ(Read("data/store/" + entry.name + "/files/blob.txt").size(), blob.size());
     }
   }
   const Output output = Skerry({"import", "x.skb"});

@@ -55,7 +55,8 @@ struct ReleaseOffice {
       const std::unique_ptr<File> file = TRY(files.Create(document.path, 0600));
       TRY(file->Append(AsBytes("text of " + document.name)));
     }
-    const build::Source source = TRY(build::ListSource(files, "model"));
+    const build::Source source =
+        TRY(build::ListSource(files, "model", {.include = {"*"}, .exclude = {}}));
     TRY(build::CreateBundle(files, source, options, keys, files, "out.skb"));
     return ReadAll(files, "out.skb");
   }
