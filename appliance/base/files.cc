@@ -88,6 +88,30 @@ class OsFile : public File {
     return {};
   }
 
+  Result<uint64_t> AllocatedBytes() const override {
+    constexpr uint64_t kUnit = 512;  // of st_blocks, whatever the file system's block is
+    struct stat info {};
+    if (::fstat(fd_.get(), &info) != 0) return ErrnoError(Quoted("cannot stat", name_), errno);
+    return static_cast<uint64_t>(info.st_blocks) * kUnit;
+  }
+
+  Result<void> SetMode(unsigned mode) override {
+    if (::fchmod(fd_.get(), mode) != 0) {
+      return ErrnoError(Quoted("cannot change the mode of", name_), errno);
+    }
+    return {};
+  }
+
+  void StartWriteback(uint64_t offset, uint64_t size) override {
+    (void)::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
+                            SYNC_FILE_RANGE_WRITE);
+  }
+
+  void WillNotNeed(uint64_t offset, uint64_t size) const override {
+    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
+                          POSIX_FADV_DONTNEED);
+  }
+
  private:
   Result<void> Put(uint64_t offset, std::span<const uint8_t> bytes) {
     while (!bytes.empty()) {
@@ -215,6 +239,12 @@ class OsFileSystem : public FileSystem {
     struct statvfs info {};
     TRY(Check(::fstatvfs(root_.get(), &info), "cannot read free space of", "."));
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  }
+
+  Result<uint64_t> BlockBytes() override {
+    struct statvfs info {};
+    TRY(Check(::fstatvfs(root_.get(), &info), "cannot read the block size of", "."));
+    return std::max<uint64_t>(1, info.f_frsize);
   }
 
  private:

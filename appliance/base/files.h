@@ -37,6 +37,18 @@ class File {
   virtual Result<uint64_t> Size() const = 0;
   // Cuts the file to `size` bytes.
   virtual Result<void> Truncate(uint64_t size) = 0;
+
+  // Space that the file takes on its disk, reserved space included; the size where that is not
+  // known.
+  virtual Result<uint64_t> AllocatedBytes() const { return Size(); }
+  // Changes the permissions. Without effect where files have none.
+  virtual Result<void> SetMode(unsigned /*mode*/) { return {}; }
+
+  // Hints that change nothing but the speed; as thread-safe as WriteAt. The range will be synced
+  // soon, so the disk may begin to write it.
+  virtual void StartWriteback(uint64_t /*offset*/, uint64_t /*size*/) {}
+  // Nobody reads the range soon, so it need not be kept in memory.
+  virtual void WillNotNeed(uint64_t /*offset*/, uint64_t /*size*/) const {}
 };
 
 enum class FileKind { kFile, kDirectory, kOther };
@@ -72,6 +84,8 @@ class FileSystem {
   // Where a symlink points, as it says; kInvalidArgument for anything else.
   virtual Result<std::string> ReadLink(const std::string& path) = 0;
   virtual Result<uint64_t> FreeBytes() = 0;
+  // What a file's space is a multiple of.
+  virtual Result<uint64_t> BlockBytes() { return uint64_t{4096}; }
 
   bool Exists(const std::string& path) { return Stat(path).has_value(); }
 };

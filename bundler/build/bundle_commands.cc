@@ -68,8 +68,8 @@ void PrintCreated(const Created& created, const CreateCommandOptions& options,
 Result<std::vector<SourceFile>> NamedDocuments(const std::vector<std::string>& paths) {
   std::vector<SourceFile> documents;
   for (const std::string& path : paths) {
-    SourceFile document{FileName(path), TRY(ResolveSource(path))};
-    documents.push_back(std::move(document));
+    std::string resolved = TRY(ResolveSource(path));
+    documents.push_back({FileName(path), std::move(resolved)});
   }
   return documents;
 }

@@ -280,6 +280,25 @@ TEST(MemoryFiles, UnsyncedContentAndEntriesAreLost) {
   EXPECT_EQ(ReadAll(files, "d/f").value(), "synced and not");
 }
 
+TEST(OsFiles, ReservedSpaceCountsAndModesChange) {
+  const skerry::testing::TemporaryDirectory directory;
+  const auto files = OpenFiles(directory.path()).value();
+  const auto file = files->Create("f", 0644).value();
+  EXPECT_EQ(file->AllocatedBytes().value(), 0u);
+  ASSERT_TRUE(file->Allocate(1'000'000));
+  EXPECT_GE(file->AllocatedBytes().value(), 1'000'000u);
+  const uint64_t block = files->BlockBytes().value();
+  EXPECT_EQ(file->AllocatedBytes().value() % block, 0u);
+  ASSERT_TRUE(file->WriteAt(0, AsBytes("text")));
+  file->StartWriteback(0, 4);
+  file->WillNotNeed(0, 1'000'000);
+  ASSERT_TRUE(file->SetMode(0444));
+  struct stat info {};
+  ASSERT_EQ(::stat((directory.path() + "/f").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0444u);
+  EXPECT_EQ(ReadAll(*files, "f").value().substr(0, 4), "text");
+}
+
 TEST(MemoryFiles, UnsyncedWritesInPlaceAreLost) {
   MemoryFiles files;
   Write(files, "f", "0123456789");
