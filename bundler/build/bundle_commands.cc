@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "appliance/base/progress.h"
 #include "bundler/build/create.h"
 #include "bundler/build/secret_key.h"
+#include "bundler/build/source_stores.h"
 #include "bundler/format/layout.h"
 #include "bundler/inspect/model.h"
 
@@ -30,6 +32,9 @@ struct CreateCommandOptions {
   std::vector<std::string> keys;
   std::string trust;
   std::string revocations;
+  std::string from_ollama;
+  std::string from_lmstudio;
+  std::string store;
   SourceOptions source;
   std::vector<std::string> documents;  // paths; their file name is the document's name
   std::string out;
@@ -100,6 +105,27 @@ Result<std::vector<SecretKey>> ReadKeys(FileSystem& files, const std::vector<std
   return keys;
 }
 
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Result<Source> FindSource(FileSystem& machine, const CreateCommandOptions& options) {
+  const int named = int{!options.model.empty()} + int{!options.from_ollama.empty()} +
+                    int{!options.from_lmstudio.empty()};
+  if (named != 1) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "name one model: a folder or *.gguf file, or --from-ollama, or --from-lmstudio");
+  }
+  const StorePlaces places{options.store, Environment("OLLAMA_MODELS"), Environment("HOME")};
+  if (!options.from_ollama.empty()) return ListOllama(machine, options.from_ollama, places);
+  if (!options.from_lmstudio.empty()) {
+    return ListLmStudio(machine, options.from_lmstudio, places, options.source);
+  }
+  const std::string model = TRY(ResolveSource(options.model));
+  return ListSource(machine, model, options.source);
+}
+
 Result<void> RunCreate(const CreateCommandOptions& options) {
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
   const std::unique_ptr<FileSystem> machine = TRY(OpenFiles("/", Symlinks::kRefuse));
@@ -114,9 +140,9 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
         TRY(ReadAll(*files, options.revocations, format::kMaxRevocationsBytes));
   }
   std::vector<SourceFile> documents = TRY(NamedDocuments(options.documents));
-  const std::string model = TRY(ResolveSource(options.model));
-  const std::string context = "cannot pack '" + options.model + "'";
-  Source source = TRY(ListSource(*machine, model, options.source).WithContext(context));
+  const std::string context =
+      "cannot pack '" + options.model + options.from_ollama + options.from_lmstudio + "'";
+  Source source = TRY(FindSource(*machine, options).WithContext(context));
   create.documents = AllDocuments(std::move(documents), source);
   ProgressPrinter progress(RealClock(), STDERR_FILENO, ::isatty(STDERR_FILENO) == 1, "packing");
   create.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };
@@ -130,7 +156,16 @@ void AddCreate(CLI::App& bundle, Run& run) {
   const auto owned = std::make_shared<CreateCommandOptions>();  // lives as long as the callback
   CreateCommandOptions& options = *owned;
   CLI::App* command = bundle.add_subcommand("create", "Pack and sign a model");
-  command->add_option("model", options.model, "Model folder or *.gguf file")->required();
+  command->add_option("model", options.model, "Model folder or *.gguf file");
+  command->add_option("--from-ollama", options.from_ollama, "Take a model of Ollama's instead")
+      ->type_name("NAME[:TAG]");
+  command
+      ->add_option("--from-lmstudio", options.from_lmstudio, "Take a model of LM Studio's instead")
+      ->type_name("ORG/NAME[/FILE]");
+  command
+      ->add_option("--store", options.store,
+                   "Where Ollama or LM Studio keeps its models (default: where it usually does)")
+      ->type_name("DIR");
   command->add_option("--id", options.id, "Name of the model")->required()->type_name("ORG/NAME");
   command->add_option("--version", options.version, "Its version, for people")->required();
   command->add_option("--seq", options.release_seq, "Release sequence, growing with every release")
