@@ -1,6 +1,6 @@
-// The `skerry-engine` program: serves one model over HTTP, or answers `logits` and `tokenize` on
-// standard output. Every failure is one line "skerry-engine: MESSAGE" on stderr; exit 2 for usage,
-// else 1.
+// The `skerry-engine` program: serves one model over HTTP, or answers `logits`, `tokenize` and
+// `capabilities` on standard output. Every failure is one line "skerry-engine: MESSAGE" on stderr;
+// exit 2 for usage, else 1.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -11,9 +11,11 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
+#include "appliance/base/json.h"
 #include "appliance/base/log.h"
 #include "appliance/base/process.h"
 #include "engine/api/listen.h"
@@ -191,6 +193,23 @@ int RunTokenizeCommand(const TokenizeCommand& command) {
   return std::cout ? 0 : 1;
 }
 
+// One object; the `architectures` are keyed by the form of the model's folder, as import.json names
+// it. Mistral's own form (params.json) is not loaded.
+int PrintCapabilities() {
+  const CheckpointSupport support = SupportedCheckpoints();
+  const Json json = {
+      {"architectures",
+       {{"gguf", support.gguf}, {"huggingface", support.huggingface}, {"mistral", Json::array()}}},
+      {"format", 1},
+      {"kv_bytes_per_element", sizeof(float)},
+      {"split_gguf", false},
+      {"tensor_types", support.tensor_types},
+      {"tokenizers", {{"gguf", kGgufTokenizers}, {"huggingface", kFolderTokenizers}}},
+      {"version", SKERRY_VERSION}};
+  std::cout << DumpJson(json) << std::endl;
+  return std::cout ? 0 : 1;
+}
+
 void AddServeFlags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--model", flags.model_path, "model folder or GGUF file");
   app.add_option("--listen", flags.listen, "unix:/PATH or 127.0.0.1:PORT");
@@ -246,6 +265,10 @@ int Main(int argc, char** argv) {
   tokenize_app->add_option("--model", tokenize.model_path, "model or tokenizer files")->required();
   tokenize_app->add_flag("--special", tokenize.special, "parse and add special tokens");
   tokenize_app->add_flag("--json", tokenize.json, "read an array of strings, write one of arrays");
+  CLI::App* capabilities_app =
+      app.add_subcommand("capabilities", "print which models can be loaded, as JSON");
+  bool json = false;
+  capabilities_app->add_flag("--json", json, "accepted for symmetry; it is always JSON");
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) {
@@ -259,6 +282,7 @@ int Main(int argc, char** argv) {
                       std::string(error.what()) + "; run with --help for the usage"),
                 2);
   }
+  if (capabilities_app->parsed()) return PrintCapabilities();
   if (logits_app->parsed()) return RunLogitsCommand(logits);
   if (tokenize_app->parsed()) return RunTokenizeCommand(tokenize);
   return Serve(serve);

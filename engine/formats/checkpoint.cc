@@ -94,7 +94,7 @@ std::string SourceName(const Scheme& scheme, std::string_view name) {
 }
 
 std::optional<DType> FindDType(std::string_view name) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
+  for (const DType dtype : kDTypes) {
     if (DTypeName(dtype) == name) return dtype;
   }
   return std::nullopt;
@@ -269,6 +269,14 @@ Result<Tensor> Checkpoint::Load(std::string_view name, std::span<const int64_t> 
   tensor.bytes = *copy;
   tensor.owner = std::move(copy);
   return tensor;
+}
+
+CheckpointSupport SupportedCheckpoints() {
+  CheckpointSupport support;
+  support.huggingface = internal::HuggingFaceTypes();
+  support.gguf = internal::GgufArchitectures();
+  for (const DType dtype : kDTypes) support.tensor_types.push_back(DTypeName(dtype));
+  return support;
 }
 
 }  // namespace skerry::engine

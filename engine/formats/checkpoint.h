@@ -66,4 +66,12 @@ class Checkpoint {
   std::map<std::string, Entry, std::less<>> entries_;
 };
 
+// What Checkpoint::Open can load, from the tables that it decides by.
+struct CheckpointSupport {
+  std::vector<std::string_view> huggingface;   // 'model_type' of config.json
+  std::vector<std::string_view> gguf;          // 'general.architecture'
+  std::vector<std::string_view> tensor_types;  // as DTypeName
+};
+CheckpointSupport SupportedCheckpoints();
+
 }  // namespace skerry::engine

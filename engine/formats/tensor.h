@@ -12,6 +12,7 @@ namespace skerry::engine {
 
 // The element types the engine computes with. Little endian.
 enum class DType { kF32, kF16, kBf16 };
+inline constexpr DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBf16};
 
 size_t DTypeBytes(DType dtype);
 std::string_view DTypeName(DType dtype);  // "F32"

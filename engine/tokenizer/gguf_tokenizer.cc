@@ -1,4 +1,5 @@
 // The SentencePiece vocabulary inside a GGUF file.
+#include <algorithm>
 #include <cmath>
 
 #include "engine/formats/gguf.h"
@@ -18,7 +19,7 @@ Result<void> CheckKind(const GgufFile& file) {
     return Error(ErrorCode::kNotFound, "the GGUF file has no tokenizer");
   }
   const std::string_view kind = TRY(file.GetString(Key("model")));
-  if (kind != "llama") {
+  if (std::ranges::find(kGgufTokenizers, kind) == std::end(kGgufTokenizers)) {
     return Error(ErrorCode::kInvalidArgument,
                  "the GGUF file has a tokenizer of the kind '" + std::string(kind.substr(0, 64)) +
                      "'; only 'llama' (SentencePiece BPE) is supported");

@@ -4,12 +4,18 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "appliance/base/result.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace skerry::engine {
+
+// What can be loaded: values of `tokenizer.ggml.model` of a GGUF file, and beside safetensors the
+// file `tokenizer.model` (or `*.model.vN`) of SentencePiece.
+inline constexpr std::string_view kGgufTokenizers[] = {"llama"};
+inline constexpr std::string_view kFolderTokenizers[] = {"tokenizer.model"};
 
 struct LoadedTokenizer {
   std::unique_ptr<Tokenizer> tokenizer;

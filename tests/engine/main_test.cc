@@ -132,5 +132,14 @@ TEST_F(EngineProgram, ServesAndStopsCleanly) {
   EXPECT_NE(::stat(socket.c_str(), &info), 0);
 }
 
+TEST_F(EngineProgram, CapabilitiesNameWhatLoads) {
+  ASSERT_EQ(Finish({"capabilities", "--json"}), 0) << Errors();
+  for (const char* text :
+       {R"("architectures":{"gguf":["llama"],"huggingface":["llama","mistral"],"mistral":[]})",
+        R"("tensor_types":["F32","F16","BF16"])", R"("format":1)", R"("version":")"}) {
+    EXPECT_NE(Output().find(text), std::string::npos) << Output();
+  }
+}
+
 }  // namespace
 }  // namespace skerry

@@ -16,6 +16,10 @@ Result<ModelConfig> ReadHuggingFaceConfig(std::string_view config, std::string_v
 
 Result<ModelConfig> ReadGgufConfig(const GgufFile& gguf);
 
+// What the two can read: values of 'model_type' and of 'general.architecture'.
+std::vector<std::string_view> HuggingFaceTypes();
+std::vector<std::string_view> GgufArchitectures();
+
 // Ranges, divisibility, ids within the vocabulary. Both readers end with it.
 Result<void> ValidateConfig(const ModelConfig& config);
 

@@ -11,6 +11,7 @@ namespace skerry::engine::internal {
 namespace {
 
 constexpr std::string_view kPrefix = "llama.";
+constexpr std::string_view kArchitectures[] = {"llama"};
 
 constexpr std::string_view kRead[] = {
     "context_length",
@@ -62,7 +63,7 @@ Result<void> CheckGeneral(const GgufFile& gguf) {
     return Unsupported("general.type '" + std::string(type) + "' is not a model");
   }
   const std::string_view architecture = TRY(gguf.GetString("general.architecture"));
-  if (architecture != "llama") {
+  if (std::ranges::find(kArchitectures, architecture) == std::end(kArchitectures)) {
     return Unsupported("architecture '" + std::string(architecture) +
                        "' is not supported; llama is");
   }
@@ -125,6 +126,10 @@ Result<void> ReadIds(const GgufFile& gguf, ModelConfig& out) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> GgufArchitectures() {
+  return {std::begin(kArchitectures), std::end(kArchitectures)};
+}
 
 Result<ModelConfig> ReadGgufConfig(const GgufFile& gguf) {
   TRY(CheckGeneral(gguf));

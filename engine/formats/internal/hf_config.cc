@@ -135,25 +135,28 @@ Result<double> Number(const Json& config, std::string_view key) {
   return it->get<double>();
 }
 
+struct ArchitectureRow {
+  std::string_view model_type;
+  std::string_view class_name;  // in 'architectures'
+  Architecture architecture;
+};
+constexpr ArchitectureRow kArchitectures[] = {
+    {"llama", "LlamaForCausalLM", Architecture::kLlama},
+    {"mistral", "MistralForCausalLM", Architecture::kMistral},
+};
+
 Result<Architecture> ReadArchitecture(const Json& config) {
   const std::string type = TRY(GetString(config, "model_type"));
-  std::string_view expected;
-  Architecture architecture;
-  if (type == "llama") {
-    architecture = Architecture::kLlama;
-    expected = "LlamaForCausalLM";
-  } else if (type == "mistral") {
-    architecture = Architecture::kMistral;
-    expected = "MistralForCausalLM";
-  } else {
+  const auto row = std::ranges::find(kArchitectures, type, &ArchitectureRow::model_type);
+  if (row == std::end(kArchitectures)) {
     return Unsupported("model_type '" + type + "' is not supported; llama and mistral are");
   }
   const auto it = config.find("architectures");
-  if (it != config.end() && !it->is_null() && *it != Json::array({expected})) {
+  if (it != config.end() && !it->is_null() && *it != Json::array({row->class_name})) {
     return Unsupported("'architectures' of a " + type + " model is not [\"" +
-                       std::string(expected) + "\"]");
+                       std::string(row->class_name) + "\"]");
   }
-  return architecture;
+  return row->architecture;
 }
 
 // rope_theta and rope_scaling (transformers 4) or rope_parameters (5), which holds both.
@@ -252,6 +255,12 @@ Result<void> ReadIds(const Json& config, std::string_view generation, ModelConfi
 }
 
 }  // namespace
+
+std::vector<std::string_view> HuggingFaceTypes() {
+  std::vector<std::string_view> types;
+  for (const ArchitectureRow& row : kArchitectures) types.push_back(row.model_type);
+  return types;
+}
 
 Result<ModelConfig> ReadHuggingFaceConfig(std::string_view text, std::string_view generation) {
   const Json config = TRY(ParseJson(text));
