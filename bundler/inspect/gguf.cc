@@ -22,22 +22,42 @@ constexpr uint64_t kMaxAlignment = 1 << 20;
 constexpr int kMaxArrayDepth = 3;
 
 // Types of metadata values, docs/gguf.md.
-constexpr uint64_t kU32 = 4, kBool = 7, kString = 8, kArray = 9;
+constexpr uint64_t kU16 = 2, kU32 = 4, kI32 = 5, kU64 = 10;
+constexpr uint64_t kBool = 7, kString = 8, kArray = 9;
 constexpr unsigned kScalarBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
+constexpr std::string_view kKeptStrings[] = {"general.name", "general.license",
+                                             "general.license.name", "general.organization",
+                                             "tokenizer.ggml.model"};
+constexpr std::string_view kKeptNumbers[] = {"block_count",
+                                             "context_length",
+                                             "embedding_length",
+                                             "attention.head_count",
+                                             "attention.head_count_kv",
+                                             "attention.key_length",
+                                             "attention.value_length",
+                                             "split.count"};
+constexpr uint64_t kMaxKeptBytes = 1024;
+
 struct TensorType {
+  std::string_view name;
   uint32_t id;
   uint32_t block;  // elements
   uint32_t block_bytes;
 };
 // gguf-py/gguf/constants.py, GGML_QUANT_SIZES.
 constexpr TensorType kTensorTypes[] = {
-    {0, 1, 4},      {1, 1, 2},      {2, 32, 18},   {3, 32, 20},    {6, 32, 22},    {7, 32, 24},
-    {8, 32, 34},    {9, 32, 40},    {10, 256, 84}, {11, 256, 110}, {12, 256, 144}, {13, 256, 176},
-    {14, 256, 210}, {15, 256, 292}, {16, 256, 66}, {17, 256, 74},  {18, 256, 98},  {19, 256, 50},
-    {20, 32, 18},   {21, 256, 110}, {22, 256, 82}, {23, 256, 136}, {24, 1, 1},     {25, 1, 2},
-    {26, 1, 4},     {27, 1, 8},     {28, 1, 8},    {29, 256, 56},  {30, 1, 2},     {34, 256, 54},
-    {35, 256, 66},  {39, 32, 17},
+    {"F32", 0, 1, 4},         {"F16", 1, 1, 2},         {"Q4_0", 2, 32, 18},
+    {"Q4_1", 3, 32, 20},      {"Q5_0", 6, 32, 22},      {"Q5_1", 7, 32, 24},
+    {"Q8_0", 8, 32, 34},      {"Q8_1", 9, 32, 40},      {"Q2_K", 10, 256, 84},
+    {"Q3_K", 11, 256, 110},   {"Q4_K", 12, 256, 144},   {"Q5_K", 13, 256, 176},
+    {"Q6_K", 14, 256, 210},   {"Q8_K", 15, 256, 292},   {"IQ2_XXS", 16, 256, 66},
+    {"IQ2_XS", 17, 256, 74},  {"IQ3_XXS", 18, 256, 98}, {"IQ1_S", 19, 256, 50},
+    {"IQ4_NL", 20, 32, 18},   {"IQ3_S", 21, 256, 110},  {"IQ2_S", 22, 256, 82},
+    {"IQ4_XS", 23, 256, 136}, {"I8", 24, 1, 1},         {"I16", 25, 1, 2},
+    {"I32", 26, 1, 4},        {"I64", 27, 1, 8},        {"F64", 28, 1, 8},
+    {"IQ1_M", 29, 256, 56},   {"BF16", 30, 1, 2},       {"TQ1_0", 34, 256, 54},
+    {"TQ2_0", 35, 256, 66},   {"MXFP4", 39, 32, 17},
 };
 
 Error Bad(std::string message) { return Error(ErrorCode::kCorrupt, std::move(message)); }
@@ -70,6 +90,11 @@ class Cursor {
       return Bad("a string of " + std::to_string(length) + " bytes where " +
                  std::to_string(max_bytes) + " are allowed");
     }
+    return Bytes(length);
+  }
+
+  Result<std::string> Bytes(uint64_t length) {
+    if (length > size_ - position_) return Bad("it ends in the middle of its header");
     std::string text(length, '\0');
     TRY(Read({reinterpret_cast<uint8_t*>(text.data()), text.size()}));
     return text;
@@ -156,9 +181,31 @@ Result<Header> ReadHeader(Cursor& cursor) {
 }
 
 struct Metadata {
-  std::string architecture;
+  GgufSummary summary;
   uint64_t alignment = kDefaultAlignment;
 };
+
+// Reads a string or number that the summary keeps; false when this is not one.
+Result<bool> KeepValue(Cursor& cursor, const std::string& key, uint64_t type,
+                       GgufSummary& summary) {
+  if (type == kString &&
+      std::find(std::begin(kKeptStrings), std::end(kKeptStrings), key) != std::end(kKeptStrings)) {
+    const uint64_t length = TRY(cursor.Number(8));
+    if (length > kMaxKeptBytes) {
+      TRY(cursor.Skip(length));
+      return true;
+    }
+    summary.strings[key] = TRY(cursor.Bytes(length));
+    return true;
+  }
+  const bool unsigned_number = type == kU16 || type == kU32 || type == kU64 || type == kI32;
+  const auto kept = std::find_if(
+      std::begin(kKeptNumbers), std::end(kKeptNumbers),
+      [&](std::string_view name) { return key == name || key.ends_with("." + std::string(name)); });
+  if (!unsigned_number || kept == std::end(kKeptNumbers)) return false;
+  summary.numbers[std::string(*kept)] = TRY(cursor.Number(kScalarBytes[type]));
+  return true;
+}
 
 Result<void> ReadKey(Cursor& cursor, std::set<std::string>& keys, Metadata& metadata) {
   const std::string key = TRY(cursor.Text(kMaxKeyBytes));
@@ -167,7 +214,7 @@ Result<void> ReadKey(Cursor& cursor, std::set<std::string>& keys, Metadata& meta
   const uint64_t type = TRY(cursor.Number(4));
   if (key == "general.architecture") {
     if (type != kString) return Bad(context + " must be a string");
-    metadata.architecture = TRY(cursor.Text(kMaxArchitectureBytes).WithContext(context));
+    metadata.summary.architecture = TRY(cursor.Text(kMaxArchitectureBytes).WithContext(context));
     return {};
   }
   if (key == "general.alignment") {
@@ -179,12 +226,16 @@ Result<void> ReadKey(Cursor& cursor, std::set<std::string>& keys, Metadata& meta
     }
     return {};
   }
+  const bool kept = TRY(KeepValue(cursor, key, type, metadata.summary).WithContext(context));
+  if (kept) return {};
   return SkipValue(cursor, type, 0).WithContext(context);
 }
 
 struct Tensor {
   uint64_t offset = 0;
   uint64_t bytes = 0;
+  uint64_t elements = 0;
+  std::string_view type;
 };
 
 Result<Tensor> ReadTensor(Cursor& cursor) {
@@ -210,6 +261,8 @@ Result<Tensor> ReadTensor(Cursor& cursor) {
     return Bad("its size overflows");
   }
   tensor.offset = TRY(cursor.Number(8));
+  tensor.elements = elements;
+  tensor.type = type->name;
   return tensor;
 }
 
@@ -245,6 +298,7 @@ Result<GgufSummary> CheckGguf(const File& file) {
       return Bad(context + ": its size overflows");
     }
     data_bytes = TRY(Align(data_minimum, metadata.alignment));
+    metadata.summary.elements[std::string(tensor.type)] += tensor.elements;
   }
   const uint64_t infos_end = cursor.position();
   const uint64_t data_start = TRY(Align(infos_end, metadata.alignment));
@@ -257,7 +311,8 @@ Result<GgufSummary> CheckGguf(const File& file) {
     return Bad("its tensors end at byte " + std::to_string(least) + ", the file at " +
                std::to_string(size) + ": it is truncated or has extra bytes");
   }
-  return GgufSummary{std::move(metadata.architecture), header.tensors};
+  metadata.summary.tensors = header.tensors;
+  return std::move(metadata.summary);
 }
 
 }  // namespace skerry::inspect

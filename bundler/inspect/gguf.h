@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "appliance/base/files.h"
 #include "appliance/base/result.h"
+#include "bundler/inspect/safetensors.h"
 
 namespace skerry::inspect {
 
@@ -14,6 +16,11 @@ struct GgufSummary {
   std::string
       architecture;  // general.architecture; empty when absent (later parts of a split file)
   uint64_t tensors = 0;
+  TensorElements elements;
+  // What says which model it is and how large: general.name, general.license, block_count, ... (see
+  // kKeptStrings and kKeptNumbers). Not arrays, and no string beyond 1 KiB.
+  std::map<std::string, std::string> strings;
+  std::map<std::string, uint64_t> numbers;  // without "ARCHITECTURE." in front
 };
 
 // kCorrupt, naming key or tensor, unless counts, lengths and types are sound and the tensors lie

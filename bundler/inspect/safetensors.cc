@@ -32,6 +32,7 @@ constexpr Type kTypes[] = {
 struct Range {
   uint64_t begin = 0;
   uint64_t end = 0;
+  const Type* type = nullptr;
 };
 
 Error Bad(std::string message) { return Error(ErrorCode::kCorrupt, std::move(message)); }
@@ -71,7 +72,7 @@ Result<Range> CheckTensor(const Json& tensor) {
     return Bad("type and shape need " + std::to_string(bits / 8) + " bytes, data_offsets give " +
                std::to_string(offsets[1] - offsets[0]));
   }
-  return Range{offsets[0], offsets[1]};
+  return Range{offsets[0], offsets[1], type};
 }
 
 Result<void> CheckMetadata(const Json& metadata) {
@@ -103,7 +104,7 @@ Result<void> CheckCoverage(std::vector<Range>& ranges, uint64_t data_bytes) {
 
 }  // namespace
 
-Result<void> CheckSafetensors(const File& file) {
+Result<void> CheckSafetensors(const File& file, TensorElements* elements) {
   const uint64_t size = TRY(file.Size());
   uint8_t length_field[kLengthBytes];
   const size_t got = TRY(file.ReadAt(0, length_field));
@@ -130,6 +131,10 @@ Result<void> CheckSafetensors(const File& file) {
     const Result<Range> range = CheckTensor(item.value());
     if (!range) return Bad("tensor " + format::Quote(item.key()) + ": " + range.error().message());
     ranges.push_back(*range);
+    if (elements != nullptr) {
+      (*elements)[std::string(range->type->name)] +=
+          (range->end - range->begin) * 8 / range->type->bits;
+    }
   }
   if (ranges.empty()) return Bad("it has no tensors");
   return CheckCoverage(ranges, size - kLengthBytes - header_bytes);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "appliance/base/files.h"
 #include "appliance/base/result.h"
@@ -12,8 +14,11 @@ namespace skerry::inspect {
 // Upstream allows 100 MB; the largest public models need less than a tenth of this.
 inline constexpr uint64_t kMaxSafetensorsHeaderBytes = 16 << 20;
 
+// How many elements the tensors of each type have: {"BF16": 1234}.
+using TensorElements = std::map<std::string, uint64_t>;
+
 // kCorrupt, naming the tensor, unless the header is sound and its tensors cover the data exactly:
-// no gap, no overlap, sizes that match type and shape.
-Result<void> CheckSafetensors(const File& file);
+// no gap, no overlap, sizes that match type and shape. Adds to `elements` unless it is null.
+Result<void> CheckSafetensors(const File& file, TensorElements* elements = nullptr);
 
 }  // namespace skerry::inspect
