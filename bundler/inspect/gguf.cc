@@ -3,28 +3,23 @@
 #include <algorithm>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "bundler/format/names.h"
+#include "bundler/inspect/internal/gguf_walk.h"
 
 namespace skerry::inspect {
 
 namespace {
 
-constexpr uint64_t kMaxKeys = 1 << 16;
-constexpr uint64_t kMaxTensors = 1 << 18;
-constexpr uint64_t kMaxKeyBytes = 65535;      // docs/gguf.md
+using internal::GgufCursor;
+
 constexpr uint64_t kMaxTensorNameBytes = 64;  // docs/gguf.md
 constexpr uint64_t kMaxArchitectureBytes = 64;
 constexpr uint32_t kMaxDimensions = 4;
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr uint64_t kMaxAlignment = 1 << 20;
-constexpr int kMaxArrayDepth = 3;
-
-// Types of metadata values, docs/gguf.md.
-constexpr uint64_t kU16 = 2, kU32 = 4, kI32 = 5, kU64 = 10;
-constexpr uint64_t kBool = 7, kString = 8, kArray = 9;
-constexpr unsigned kScalarBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+// Types of numbers in metadata, docs/gguf.md.
+constexpr uint64_t kU16 = 2, kI32 = 5, kU64 = 10;
 
 constexpr std::string_view kKeptStrings[] = {"general.name", "general.license",
                                              "general.license.name", "general.organization",
@@ -62,133 +57,15 @@ constexpr TensorType kTensorTypes[] = {
 
 Error Bad(std::string message) { return Error(ErrorCode::kCorrupt, std::move(message)); }
 
-// Reads forward through a buffer; never past the end of the file.
-class Cursor {
- public:
-  Cursor(const File& file, uint64_t size) : file_(file), size_(size), buffer_(kBufferBytes) {}
-
-  uint64_t position() const { return position_; }
-  uint64_t size() const { return size_; }
-
-  Result<void> Skip(uint64_t count) {
-    if (count > size_ - position_) return Bad("it ends in the middle of its header");
-    position_ += count;
-    return {};
-  }
-
-  Result<uint64_t> Number(unsigned width) {
-    uint8_t bytes[8];
-    TRY(Read({bytes, width}));
-    uint64_t value = 0;
-    for (unsigned i = width; i-- > 0;) value = value << 8 | bytes[i];
-    return value;
-  }
-
-  Result<std::string> Text(uint64_t max_bytes) {
-    const uint64_t length = TRY(Number(8));
-    if (length > max_bytes) {
-      return Bad("a string of " + std::to_string(length) + " bytes where " +
-                 std::to_string(max_bytes) + " are allowed");
-    }
-    return Bytes(length);
-  }
-
-  Result<std::string> Bytes(uint64_t length) {
-    if (length > size_ - position_) return Bad("it ends in the middle of its header");
-    std::string text(length, '\0');
-    TRY(Read({reinterpret_cast<uint8_t*>(text.data()), text.size()}));
-    return text;
-  }
-
- private:
-  static constexpr size_t kBufferBytes = 64 << 10;
-
-  Result<void> Read(std::span<uint8_t> out) {
-    if (out.size() > size_ - position_) return Bad("it ends in the middle of its header");
-    while (!out.empty()) {
-      if (position_ < start_ || position_ >= start_ + filled_) {
-        start_ = position_;
-        filled_ = TRY(file_.ReadAt(start_, buffer_));
-        if (filled_ == 0) return Bad("it became shorter while it was read");
-      }
-      const size_t at = static_cast<size_t>(position_ - start_);
-      const size_t count = std::min(out.size(), filled_ - at);
-      std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(at), count, out.begin());
-      out = out.subspan(count);
-      position_ += count;
-    }
-    return {};
-  }
-
-  const File& file_;
-  uint64_t size_;
-  uint64_t position_ = 0;
-  uint64_t start_ = 0;  // of the buffer's content in the file
-  size_t filled_ = 0;
-  std::vector<uint8_t> buffer_;
-};
-
-Result<void> SkipValue(Cursor& cursor, uint64_t type, int depth) {
-  if (type == kString) {
-    const uint64_t length = TRY(cursor.Number(8));
-    return cursor.Skip(length);
-  }
-  if (type != kArray) {
-    if (type >= std::size(kScalarBytes)) return Bad("unknown type " + std::to_string(type));
-    if (type != kBool) return cursor.Skip(kScalarBytes[type]);
-    const uint64_t value = TRY(cursor.Number(1));
-    if (value > 1) return Bad("a bool that is neither 0 nor 1");
-    return {};
-  }
-  if (depth >= kMaxArrayDepth) return Bad("arrays nested too deeply");
-  const uint64_t element = TRY(cursor.Number(4));
-  const uint64_t count = TRY(cursor.Number(8));
-  if (element >= std::size(kScalarBytes)) return Bad("unknown type " + std::to_string(element));
-  if (element != kString && element != kArray && element != kBool) {
-    uint64_t bytes = 0;
-    if (__builtin_mul_overflow(count, uint64_t{kScalarBytes[element]}, &bytes)) {
-      return Bad("an array's size overflows");
-    }
-    return cursor.Skip(bytes);
-  }
-  // Each element takes at least one byte, so the loop is bounded by the file.
-  if (count > cursor.size() - cursor.position()) return Bad("an array is longer than the file");
-  for (uint64_t i = 0; i < count; ++i) TRY(SkipValue(cursor, element, depth + 1));
-  return {};
-}
-
-struct Header {
-  uint64_t tensors = 0;
-  uint64_t keys = 0;
-};
-
-Result<Header> ReadHeader(Cursor& cursor) {
-  constexpr uint64_t kMagic = 0x46554747;  // "GGUF", little-endian
-  const Result<uint64_t> magic = cursor.Number(4);
-  if (!magic || *magic != kMagic) return Bad("it is not a GGUF file");
-  const uint64_t version = TRY(cursor.Number(4));
-  if (version != 2 && version != 3) {
-    return Bad("GGUF version " + std::to_string(version) + " is not supported; 2 and 3 are");
-  }
-  Header header;
-  header.tensors = TRY(cursor.Number(8));
-  header.keys = TRY(cursor.Number(8));
-  if (header.tensors > kMaxTensors || header.keys > kMaxKeys) {
-    return Bad("it claims " + std::to_string(header.tensors) + " tensors and " +
-               std::to_string(header.keys) + " keys, which is absurd");
-  }
-  return header;
-}
-
 struct Metadata {
   GgufSummary summary;
   uint64_t alignment = kDefaultAlignment;
 };
 
 // Reads a string or number that the summary keeps; false when this is not one.
-Result<bool> KeepValue(Cursor& cursor, const std::string& key, uint64_t type,
+Result<bool> KeepValue(GgufCursor& cursor, const std::string& key, uint64_t type,
                        GgufSummary& summary) {
-  if (type == kString &&
+  if (type == internal::kGgufString &&
       std::find(std::begin(kKeptStrings), std::end(kKeptStrings), key) != std::end(kKeptStrings)) {
     const uint64_t length = TRY(cursor.Number(8));
     if (length > kMaxKeptBytes) {
@@ -198,37 +75,33 @@ Result<bool> KeepValue(Cursor& cursor, const std::string& key, uint64_t type,
     summary.strings[key] = TRY(cursor.Bytes(length));
     return true;
   }
-  const bool unsigned_number = type == kU16 || type == kU32 || type == kU64 || type == kI32;
+  const bool unsigned_number =
+      type == kU16 || type == internal::kGgufU32 || type == kU64 || type == kI32;
   const auto kept = std::find_if(
       std::begin(kKeptNumbers), std::end(kKeptNumbers),
       [&](std::string_view name) { return key == name || key.ends_with("." + std::string(name)); });
   if (!unsigned_number || kept == std::end(kKeptNumbers)) return false;
-  summary.numbers[std::string(*kept)] = TRY(cursor.Number(kScalarBytes[type]));
+  summary.numbers[std::string(*kept)] = TRY(cursor.Number(type == kU16 ? 2 : type == kU64 ? 8 : 4));
   return true;
 }
 
-Result<void> ReadKey(Cursor& cursor, std::set<std::string>& keys, Metadata& metadata) {
-  const std::string key = TRY(cursor.Text(kMaxKeyBytes));
-  const std::string context = "key " + format::Quote(key);
-  if (!keys.insert(key).second) return Bad(context + " occurs twice");
-  const uint64_t type = TRY(cursor.Number(4));
+Result<bool> TakeValue(const std::string& key, uint64_t type, GgufCursor& cursor,
+                       Metadata& metadata) {
   if (key == "general.architecture") {
-    if (type != kString) return Bad(context + " must be a string");
-    metadata.summary.architecture = TRY(cursor.Text(kMaxArchitectureBytes).WithContext(context));
-    return {};
+    if (type != internal::kGgufString) return Bad("it must be a string");
+    metadata.summary.architecture = TRY(cursor.Text(kMaxArchitectureBytes));
+    return true;
   }
   if (key == "general.alignment") {
-    if (type != kU32) return Bad(context + " must be a 32-bit number");
+    if (type != internal::kGgufU32) return Bad("it must be a 32-bit number");
     metadata.alignment = TRY(cursor.Number(4));
     const uint64_t value = metadata.alignment;
     if (value < 8 || value > kMaxAlignment || (value & (value - 1)) != 0) {
-      return Bad(context + " must be a power of two, 8 to 2^20");
+      return Bad("it must be a power of two, 8 to 2^20");
     }
-    return {};
+    return true;
   }
-  const bool kept = TRY(KeepValue(cursor, key, type, metadata.summary).WithContext(context));
-  if (kept) return {};
-  return SkipValue(cursor, type, 0).WithContext(context);
+  return KeepValue(cursor, key, type, metadata.summary);
 }
 
 struct Tensor {
@@ -238,7 +111,7 @@ struct Tensor {
   std::string_view type;
 };
 
-Result<Tensor> ReadTensor(Cursor& cursor) {
+Result<Tensor> ReadTensor(GgufCursor& cursor) {
   const uint64_t n_dims = TRY(cursor.Number(4));
   if (n_dims < 1 || n_dims > kMaxDimensions)
     return Bad("it has " + std::to_string(n_dims) + " dimensions");
@@ -277,11 +150,13 @@ Result<uint64_t> Align(uint64_t value, uint64_t alignment) {
 
 Result<GgufSummary> CheckGguf(const File& file) {
   const uint64_t size = TRY(file.Size());
-  Cursor cursor(file, size);
-  const Header header = TRY(ReadHeader(cursor));
+  GgufCursor cursor(file, size);
+  const internal::GgufHeader header = TRY(internal::ReadGgufHeader(cursor));
   Metadata metadata;
-  std::set<std::string> keys;
-  for (uint64_t i = 0; i < header.keys; ++i) TRY(ReadKey(cursor, keys, metadata));
+  TRY(internal::WalkGgufKeys(cursor, header,
+                             [&](const std::string& key, uint64_t type, GgufCursor& at) {
+                               return TakeValue(key, type, at, metadata);
+                             }));
   std::set<std::string> names;
   uint64_t data_bytes = 0;    // rounded up
   uint64_t data_minimum = 0;  // without the padding of the last tensor

@@ -6,22 +6,23 @@
 #include <set>
 
 #include "appliance/base/encode.h"
-#include "appliance/base/json.h"
 #include "bundler/format/names.h"
 #include "bundler/inspect/content.h"
 #include "bundler/inspect/gguf.h"
+#include "bundler/inspect/internal/json_file.h"
 #include "bundler/inspect/safetensors.h"
 
 namespace skerry::inspect {
 
 namespace {
 
-constexpr size_t kMaxConfigBytes = 16 << 20;
 constexpr size_t kMaxIndexBytes = 32 << 20;
 constexpr std::string_view kTokenizerNames[] = {"tokenizer.json", "tokenizer.model", "tekken.json",
                                                 "vocab.json", "vocab.txt"};
 
 using format::Quote;
+using internal::kMaxConfigBytes;
+using internal::ReadJsonFile;
 
 Error NoModel(std::string message) { return Error(ErrorCode::kNotFound, std::move(message)); }
 
@@ -45,13 +46,6 @@ bool HasTokenizer(const ModelFiles& files) {
          CountTop(files, "tokenizer.model.", "") > 0;
 }
 
-Result<Json> ReadJson(const ModelFiles& files, const std::string& name, size_t max_bytes) {
-  const std::unique_ptr<File> file = TRY(files.open(name));
-  const std::string text = TRY(ReadAll(*file, max_bytes).WithContext("file " + Quote(name)));
-  const JsonLimits limits{.max_bytes = max_bytes};
-  return ParseJson(text, limits).WithContext("file " + Quote(name));
-}
-
 // Transformers runs Python code that 'auto_map' names, so a model with it depends on code.
 bool NamesCode(const Json& json) {
   if (json.is_object()) {
@@ -65,7 +59,7 @@ bool NamesCode(const Json& json) {
 }
 
 Result<void> CheckConfig(const ModelFiles& files, const std::string& name) {
-  const Json json = TRY(ReadJson(files, name, kMaxConfigBytes));
+  const Json json = TRY(ReadJsonFile(files, name, kMaxConfigBytes));
   if (NamesCode(json)) {
     return Error(ErrorCode::kUntrusted,
                  "file " + Quote(name) +
@@ -94,7 +88,7 @@ Result<void> CheckFile(const ModelFiles& files, const std::string& name) {
 
 // Every shard that the index names is there.
 Result<void> CheckIndex(const ModelFiles& files, const std::string& name) {
-  const Json json = TRY(ReadJson(files, name, kMaxIndexBytes));
+  const Json json = TRY(ReadJsonFile(files, name, kMaxIndexBytes));
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (!json.is_object() || map == json.end() || !map->is_object()) {
     return Error(ErrorCode::kCorrupt, "file " + Quote(name) + " has no 'weight_map'");
@@ -116,7 +110,7 @@ Result<void> CheckIndex(const ModelFiles& files, const std::string& name) {
 }
 
 Result<void> CheckHuggingFace(const ModelFiles& files) {
-  const Json config = TRY(ReadJson(files, "config.json", kMaxConfigBytes));
+  const Json config = TRY(ReadJsonFile(files, "config.json", kMaxConfigBytes));
   if (!config.is_object() ||
       (!config.contains("model_type") && !config.contains("architectures"))) {
     return NoModel(
