@@ -2,9 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <sched.h>
-#include <seccomp.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,14 +11,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
-#include <initializer_list>
 
 #include "appliance/base/unique_fd.h"
+#include "appliance/seccomp/filter.h"
 
 namespace skerry::import {
 
 namespace {
+
+using seccomp::Equal;
+using seccomp::Masked;
 
 constexpr rlim_t kMaxDescriptors = 256;
 // From ABI 2 on a file may be moved between directories, which publishing needs.
@@ -90,173 +89,36 @@ constexpr const char* kAllowed[] = {
     "getrlimit", "getrusage", "gettimeofday", "nanosleep", "poll", "ppoll", "sysinfo", "time",
     "uname"};
 
-// Nothing here ever tries these: a process that does runs what came from the medium.
-constexpr const char* kDeadly[] = {"acct",
-                                   "add_key",
-                                   "bpf",
-                                   "chroot",
-                                   "clock_adjtime",
-                                   "clock_settime",
-                                   "delete_module",
-                                   "execve",
-                                   "execveat",
-                                   "finit_module",
-                                   "fsconfig",
-                                   "fsmount",
-                                   "fsopen",
-                                   "fspick",
-                                   "init_module",
-                                   "io_uring_enter",
-                                   "io_uring_register",
-                                   "io_uring_setup",
-                                   "ioperm",
-                                   "iopl",
-                                   "kcmp",
-                                   "kexec_file_load",
-                                   "kexec_load",
-                                   "keyctl",
-                                   "mknod",
-                                   "mknodat",
-                                   "modify_ldt",
-                                   "mount",
-                                   "mount_setattr",
-                                   "move_mount",
-                                   "name_to_handle_at",
-                                   "open_by_handle_at",
-                                   "open_tree",
-                                   "perf_event_open",
-                                   "personality",
-                                   "pidfd_getfd",
-                                   "pivot_root",
-                                   "process_madvise",
-                                   "process_vm_readv",
-                                   "process_vm_writev",
-                                   "ptrace",
-                                   "quotactl",
-                                   "reboot",
-                                   "request_key",
-                                   "setns",
-                                   "settimeofday",
-                                   "swapoff",
-                                   "swapon",
-                                   "umount2",
-                                   "unshare",
-                                   "userfaultfd"};
-
-constexpr uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+// Nothing here ever tries these either: a process that does runs what came from the medium.
+constexpr const char* kDeadly[] = {"io_uring_enter", "io_uring_register", "io_uring_setup"};
 
 // F_SETOWN and O_ASYNC would send signals to other processes, so not every fcntl.
 constexpr int kDescriptorCommands[] = {F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD};
 
-constexpr int kProcessOptions[] = {PR_GET_DUMPABLE, PR_GET_NAME, PR_SET_NAME, PR_SET_VMA};
-
-// Numbers up to this one that libseccomp has no name for answer ENOSYS, so that a newer C library
-// falls back to older calls.
-constexpr int kLastCallNumber = 700;
-
-// Rules under construction; the first failure is kept and reported by Load().
-class Filter {
- public:
-  Filter() : context_(::seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
-    if (context_ == nullptr) {
-      Check("seccomp_init", -ENOMEM);
-      return;
-    }
-    Check("architecture",
-          ::seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
-    Check("threads", ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1));
-    Check("order", ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-  }
-  ~Filter() { ::seccomp_release(context_); }
-  Filter(const Filter&) = delete;
-  Filter& operator=(const Filter&) = delete;
-
-  // Calls that this architecture or libseccomp does not have are passed over: they are refused
-  // anyway.
-  void Add(uint32_t action, const char* call, std::initializer_list<scmp_arg_cmp> arguments = {}) {
-    const int number = ::seccomp_syscall_resolve_name(call);
-    if (number >= 0) AddNumber(action, number, call, arguments);
-  }
-  void AddUnknownNumbers(uint32_t action) {
-    for (int number = 0; number <= kLastCallNumber; ++number) {
-      char* name = ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
-      if (name == nullptr) AddNumber(action, number, "a call without a name", {});
-      ::free(name);
-    }
-  }
-
-  Result<void> Load() {
-    if (error_ == 0) Check("loading", ::seccomp_load(context_));
-    if (error_ == 0) return {};
-    return ErrnoError("cannot install the sandbox's call filter (" + step_ +
-                          "; the kernel must have CONFIG_SECCOMP_FILTER); nothing was imported",
-                      error_);
-  }
-
- private:
-  void AddNumber(uint32_t action, int number, const char* call,
-                 std::initializer_list<scmp_arg_cmp> arguments) {
-    if (error_ != 0) return;
-    Check(call,
-          ::seccomp_rule_add_array(context_, action, number,
-                                   static_cast<unsigned>(arguments.size()), arguments.begin()));
-  }
-  void Check(const char* step, int status) {
-    if (status >= 0 || error_ != 0) return;
-    step_ = step;
-    error_ = -status;
-  }
-
-  scmp_filter_ctx context_;
-  std::string step_;
-  int error_ = 0;
-};
-
-// `(argument & mask) == value`.
-scmp_arg_cmp Masked(unsigned argument, uint64_t mask, uint64_t value) {
-  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
-}
-scmp_arg_cmp Equal(unsigned argument, uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
-
-void AddProcessRules(Filter& filter) {
-  // Threads, never processes or namespaces. clone3 hides its flags behind a pointer; the C library
-  // falls back to clone when it seems not to exist.
-  constexpr uint64_t kThread = CLONE_THREAD | CLONE_VM | CLONE_SIGHAND;
-  filter.Add(SCMP_ACT_ALLOW, "clone", {Masked(0, kThread | kNamespaceFlags, kThread)});
-  filter.Add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-  // Signals to its own threads (abort), by the process id of now: it can never change.
-  filter.Add(SCMP_ACT_ALLOW, "tgkill", {Equal(0, static_cast<uint64_t>(::getpid()))});
-  for (const int option : kProcessOptions) {
-    filter.Add(SCMP_ACT_ALLOW, "prctl", {Equal(0, option)});
-  }
-  filter.Add(SCMP_ACT_ALLOW, "prlimit64", {Equal(2, 0)});  // reading a limit
-}
-
-void AddFileRules(Filter& filter) {
+void AllowFiles(seccomp::Filter& filter) {
   // Never truncating: also where the kernel has no Landlock.
-  filter.Add(SCMP_ACT_ALLOW, "openat", {Masked(2, O_TRUNC, 0)});
+  filter.Allow("openat", {Masked(2, O_TRUNC, 0)});
   for (const int command : kDescriptorCommands) {
-    filter.Add(SCMP_ACT_ALLOW, "fcntl", {Equal(1, command)});
+    filter.Allow("fcntl", {Equal(1, command)});
   }
-  filter.Add(SCMP_ACT_ALLOW, "sendto", {Masked(3, MSG_FASTOPEN, 0), Equal(4, 0)});
-  // Memory may become writable or executable, not both.
-  filter.Add(SCMP_ACT_ALLOW, "mmap", {Masked(2, PROT_EXEC, 0)});
-  filter.Add(SCMP_ACT_ALLOW, "mmap", {Masked(2, PROT_WRITE, 0)});
-  filter.Add(SCMP_ACT_ALLOW, "mprotect", {Masked(2, PROT_EXEC, 0)});
+  filter.Allow("sendto", {Masked(3, MSG_FASTOPEN, 0), Equal(4, 0)});
 }
 
 Result<void> RestrictCalls() {
-  Filter filter;
-  for (const char* call : kAllowed) filter.Add(SCMP_ACT_ALLOW, call);
-  for (const char* call : kDeadly) filter.Add(SCMP_ACT_KILL_PROCESS, call);
-  AddProcessRules(filter);
-  AddFileRules(filter);
-  filter.AddUnknownNumbers(SCMP_ACT_ERRNO(ENOSYS));
-  TRY(filter.Load());
+  seccomp::Filter filter;
+  filter.Allow(kAllowed);
+  for (const char* call : kDeadly) filter.Kill(call);
+  filter.RefuseTheRest();
+  filter.AllowThreads();
+  AllowFiles(filter);
+  filter.AllowMemory();
+  if (const Result<void> loaded = filter.Load(); !loaded) {
+    return Error(loaded.error().code(),
+                 "cannot install the sandbox's call filter: " + loaded.error().message() +
+                     " (the kernel must have CONFIG_SECCOMP_FILTER); nothing was imported");
+  }
   // A filter that was accepted but does not filter (an emulated kernel) must not go unnoticed.
-  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket && errno == EPERM) return {};
+  if (seccomp::RefusesSockets()) return {};
   return Error(ErrorCode::kInternal,
                "the sandbox's call filter was installed but refuses nothing; nothing was imported");
 }
