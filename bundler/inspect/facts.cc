@@ -90,7 +90,8 @@ Result<void> ReadWeights(const ModelFiles& files, const std::string& name, Model
   const bool safetensors = name.ends_with(".safetensors");
   if (!safetensors && !name.ends_with(".gguf")) return {};
   const std::unique_ptr<File> file = TRY(files.open(name));
-  facts.weight_bytes += TRY(file->Size());
+  const uint64_t size_bytes = TRY(file->Size());
+  facts.weight_bytes += size_bytes;
   if (safetensors) {
     return CheckSafetensors(*file, &facts.elements).WithContext("file " + format::Quote(name));
   }
