@@ -5,6 +5,8 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "appliance/base/control.h"
 #include "appliance/base/files.h"
@@ -13,14 +15,16 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/signing.h"
 #include "bundler/format/layout.h"
-#include "bundler/import/verify.h"
+#include "bundler/format/names.h"
+#include "bundler/inspect/model.h"
+#include "bundler/reader/verify.h"
 
 namespace skerry::cli {
 
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;  // inspect: one
   std::string trust;
   bool deep = false;
   bool json = false;
@@ -44,40 +48,108 @@ Result<trust::TrustState> ReadTrust(const Context& context, const Options& optio
   return state;
 }
 
-Result<void> VerifyAndPrint(const Context& context, const Options& options) {
+Json OrNull(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
+
+Json VolumeNumber(const std::optional<format::Volume>& volume) {
+  return volume ? Json(volume->number) : Json();
+}
+
+// What was verified, and what else there is to say about it.
+struct Verified {
+  std::vector<std::unique_ptr<File>> files;  // that the set reads
+  reader::VolumeSet set;
+  std::optional<inspect::ModelFormat> model_format;  // of a complete set
+};
+
+Result<Verified> Verify(const Context& context, const Options& options) {
   const trust::TrustState trust = TRY(ReadTrust(context, options));
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  const std::unique_ptr<File> file = TRY(files->OpenRead(options.file));
+  Verified verified;
+  std::vector<reader::NamedFile> archives;
+  for (const std::string& path : options.files) {
+    std::unique_ptr<File> file = TRY(files->OpenRead(path));
+    archives.push_back({path, file.get()});
+    verified.files.push_back(std::move(file));
+  }
   ProgressPrinter progress(RealClock(), STDERR_FILENO, ::isatty(STDERR_FILENO) == 1, "verifying");
-  import::VerifyOptions verify;
+  reader::VerifyOptions verify;
   verify.deep = options.deep;
   verify.read.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };
-  const import::Verified verified =
-      TRY(import::VerifyBundle(*file, trust, verify).WithContext("'" + options.file + "'"));
-  const import::VerifiedBundle& bundle = verified.bundle;
+  verified.set = TRY(reader::VerifyArchives(archives, trust, verify));
+  if (!verified.set.IsComplete()) return verified;
+  const reader::VolumeSet& set = verified.set;
+  verified.model_format =
+      TRY(inspect::InspectFiles(
+              set.parts().front().bundle.manifest(),
+              [&](size_t idx) -> Result<std::unique_ptr<File>> { return set.OpenFile(idx); })
+              .WithContext("'" + set.parts().front().name + "'"));
+  return verified;
+}
+
+void PrintJson(const Verified& verified) {
+  const reader::VolumeSet& set = verified.set;
+  const reader::VerifiedBundle& bundle = set.parts().front().bundle;
   const format::Manifest& manifest = bundle.manifest();
-  if (options.json) {
-    const Json json = {{"bundle_bytes", bundle.bundle_bytes()},
-                       {"digest", "sha256-" + bundle.digest().Hex()},
-                       {"id", manifest.id},
-                       {"model_digest", bundle.model_digest().Hex()},
-                       {"model_format", inspect::ModelFormatName(verified.model_format)},
-                       {"release_seq", manifest.release_seq},
-                       {"root_version", bundle.root_version()},
-                       {"signers", KeyIds(bundle.signers())},
-                       {"valid", true},
-                       {"version", manifest.version}};
-    std::cout << DumpJson(json) << "\n";
-    return {};
+  Json archives = Json::array();
+  uint64_t bytes = 0;
+  for (const auto* parts : {&set.parts(), &set.duplicates()}) {
+    for (const reader::VolumeSet::Part& part : *parts) {
+      archives.push_back({{"bytes", part.bundle.bundle_bytes()},
+                          {"duplicate", parts == &set.duplicates()},
+                          {"file", part.name},
+                          {"volume", VolumeNumber(part.bundle.volume())}});
+    }
   }
-  std::cout << "valid     '" << options.file << "', " << FormatBytes(bundle.bundle_bytes())
-            << ", every byte\n"
-            << "model     " << manifest.id << " " << manifest.version << ", release "
+  for (const reader::VolumeSet::Part& part : set.parts()) bytes += part.bundle.bundle_bytes();
+  const Json json = {
+      {"archives", std::move(archives)},
+      {"bundle_bytes", bytes},
+      {"digest", "sha256-" + bundle.digest().Hex()},
+      {"expires", OrNull(manifest.expires)},
+      {"id", manifest.id},
+      {"missing", set.Missing()},
+      {"model_digest", bundle.model_digest().Hex()},
+      {"model_format",
+       verified.model_format ? Json(inspect::ModelFormatName(*verified.model_format)) : Json()},
+      {"release_seq", manifest.release_seq},
+      {"root_version", bundle.root_version()},
+      {"signers", KeyIds(bundle.signers())},
+      {"valid", true},
+      {"version", manifest.version},
+      {"volume", set.parts().size() == 1 ? VolumeNumber(bundle.volume()) : Json()},
+      {"volumes", set.volume_count()}};
+  std::cout << DumpJson(json) << "\n";
+}
+
+void PrintText(const Verified& verified) {
+  const reader::VolumeSet& set = verified.set;
+  const reader::VerifiedBundle& bundle = set.parts().front().bundle;
+  const format::Manifest& manifest = bundle.manifest();
+  for (const auto* parts : {&set.parts(), &set.duplicates()}) {
+    for (const reader::VolumeSet::Part& part : *parts) {
+      std::cout << "valid     '" << part.name << "', "
+                << (part.bundle.volume() ? reader::DescribeVolume(part.bundle) + ", " : "")
+                << FormatBytes(part.bundle.bundle_bytes()) << ", every byte"
+                << (parts == &set.duplicates() ? "; given twice, not needed" : "") << "\n";
+    }
+  }
+  if (!set.IsComplete()) {
+    std::cout << "MISSING   " << set.DescribeMissing()
+              << ": what was given is valid, but it is not the whole bundle, and whether its files "
+                 "are a model was not checked\n";
+  }
+  std::cout << "model     " << manifest.id << " " << manifest.version << ", release "
             << manifest.release_seq << "\n"
             << "digest    sha256-" << bundle.digest().Hex() << "\n";
   for (const trust::KeyId& id : bundle.signers()) {
     std::cout << "signed by " << trust::Grouped(id) << "\n";
   }
+}
+
+Result<void> VerifyAndPrint(const Context& context, const Options& options) {
+  const Verified verified = TRY(Verify(context, options));
+  options.json ? PrintJson(verified) : PrintText(verified);
+  WarnIfPast(verified.set.parts().front().bundle.manifest().expires);
   return {};
 }
 
@@ -101,29 +173,37 @@ Json FilesJson(const std::vector<format::FileEntry>& entries) {
 
 Result<void> RunInspect(const Options& options) {
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  const std::unique_ptr<File> file = TRY(files->OpenRead(options.file));
-  const std::string context = "'" + options.file + "'";
-  const import::UnverifiedBundle bundle =
-      TRY(import::UnverifiedBundle::Open(*file).WithContext(context));
-  const import::UnverifiedBundle::Claims claims = TRY(bundle.ReadClaims().WithContext(context));
+  const std::string& path = options.files.front();
+  const std::unique_ptr<File> file = TRY(files->OpenRead(path));
+  const std::string context = "'" + path + "'";
+  const reader::UnverifiedBundle bundle =
+      TRY(reader::UnverifiedBundle::Open(*file).WithContext(context));
+  const reader::UnverifiedBundle::Claims claims = TRY(bundle.ReadClaims().WithContext(context));
   const format::Manifest& manifest = claims.manifest;
   if (options.json) {
     const Json json = {{"digest", "sha256-" + claims.digest.Hex()},
                        {"documents", FilesJson(manifest.documents)},
+                       {"expires", OrNull(manifest.expires)},
                        {"files", FilesJson(manifest.files)},
                        {"id", manifest.id},
                        {"kind", format::KindName(manifest.kind)},
                        {"release_seq", manifest.release_seq},
                        {"signers", KeyIds(claims.signers)},
                        {"verified", false},
-                       {"version", manifest.version}};
+                       {"version", manifest.version},
+                       {"volume", VolumeNumber(claims.volume)},
+                       {"volumes", claims.volume_count}};
     std::cout << DumpJson(json) << "\n";
+    WarnIfPast(manifest.expires);
     return {};
   }
   std::cout << "NOT VERIFIED: what the bundle says of itself; 'skerry bundle verify' checks it\n"
             << format::KindName(manifest.kind) << "     " << manifest.id << " " << manifest.version
             << ", release " << manifest.release_seq << "\n"
             << "digest    sha256-" << claims.digest.Hex() << "\n";
+  if (claims.volume) {
+    std::cout << "volume    " << claims.volume->number << " of " << claims.volume_count << "\n";
+  }
   for (const trust::KeyId& id : claims.signers) {
     std::cout << "signed by " << trust::Grouped(id) << "\n";
   }
@@ -133,6 +213,7 @@ Result<void> RunInspect(const Options& options) {
                 << (entries == &manifest.documents ? ", document)" : ")") << "\n";
     }
   }
+  WarnIfPast(manifest.expires);
   return {};
 }
 
@@ -147,7 +228,9 @@ void AddBundleCommands(CLI::App& app, Context& context) {
 
   CLI::App* verify = bundle->add_subcommand(
       "verify", "Read every byte and check it: exit status 0 valid, 1 refused");
-  verify->add_option("file", options->file, "Bundle")->required()->type_name("NAME.skb");
+  verify->add_option("files", options->files, "Bundle, or volumes of one bundle")
+      ->required()
+      ->type_name("NAME.skb ...");
   verify->add_option("--trust", options->trust, "Trust root; none: the one that the appliance has")
       ->type_name("root.json");
   verify->add_flag("--deep", options->deep, "Also compare the SHA-256 of whole files");
@@ -158,7 +241,10 @@ void AddBundleCommands(CLI::App& app, Context& context) {
 
   CLI::App* inspect =
       bundle->add_subcommand("inspect", "Show what a bundle says of itself, unverified");
-  inspect->add_option("file", options->file, "Bundle")->required()->type_name("NAME.skb");
+  inspect->add_option("file", options->files, "Bundle, or a volume of one")
+      ->required()
+      ->expected(1)
+      ->type_name("NAME.skb");
   inspect->add_flag("--json", options->json, "Print JSON");
   inspect->callback([&context, options] { context.run = [&] { return RunInspect(*options); }; });
 }

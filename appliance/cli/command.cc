@@ -4,6 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <iostream>
+
+#include "appliance/base/clock.h"
+#include "bundler/format/names.h"
 
 namespace skerry::cli {
 
@@ -22,6 +26,12 @@ Result<void> ReplaceBySibling(const Context& context, const std::string& program
   argv.push_back(nullptr);
   ::execv(path.c_str(), argv.data());
   return ErrnoError("cannot run '" + path + "'", errno);
+}
+
+void WarnIfPast(const std::optional<std::string>& expires) {
+  if (!expires || !format::IsPastDay(*expires, RealClock())) return;
+  std::cerr << "skerry: warning: the model was meant to be replaced after " << *expires
+            << ", which is past by this machine's clock; ask for a newer release" << std::endl;
 }
 
 }  // namespace skerry::cli

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct Context {
 // after its name; returns only when that fails.
 Result<void> ReplaceBySibling(const Context& context, const std::string& program,
                               const std::vector<std::string>& arguments);
+
+// A line on the standard error when `expires` (a bundle's, "2027-06-30") is past by this machine's
+// clock: a warning and never a refusal, since a machine that is cut off may not know the day.
+void WarnIfPast(const std::optional<std::string>& expires);
 
 // Adds `--data DIR` to a command that works on an appliance.
 void AddDataOption(CLI::App& command, Context& context);

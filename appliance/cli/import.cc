@@ -119,6 +119,8 @@ Result<void> RunImport(const Context& context, const Options& options) {
     TRY(admin.Post("/models", {{"digest", digest}})
             .WithContext("the model is in the store, but the appliance did not register it"));
   }
+  const auto expires = result.find("expires");
+  if (expires != result.end() && expires->is_string()) WarnIfPast(expires->get<std::string>());
   if (options.json) {
     std::cout << DumpJson(result) << "\n";
     return {};

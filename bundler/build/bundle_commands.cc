@@ -29,6 +29,7 @@ struct CreateCommandOptions {
   std::string id;
   std::string version;
   uint64_t release_seq = 0;
+  std::string expires;  // empty: never
   std::vector<std::string> keys;
   std::string trust;
   std::string revocations;
@@ -134,6 +135,7 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
   create.id = options.id;
   create.version = options.version;
   create.release_seq = options.release_seq;
+  if (!options.expires.empty()) create.expires = options.expires;
   create.root_text = TRY(ReadAll(*files, options.trust, format::kMaxRootBytes));
   if (!options.revocations.empty()) {
     create.revocations_text =
@@ -171,6 +173,10 @@ void AddCreate(CLI::App& bundle, Run& run) {
   command->add_option("--seq", options.release_seq, "Release sequence, growing with every release")
       ->required()
       ->type_name("N");
+  command
+      ->add_option("--expires", options.expires,
+                   "Last day of the model's use (UTC); later readers warn and go on")
+      ->type_name("YYYY-MM-DD");
   command->add_option("--key", options.keys, "Secret release key (repeatable)")
       ->required()
       ->allow_extra_args(false)

@@ -5,10 +5,11 @@
 #include <optional>
 
 #include "appliance/base/encode.h"
+#include "bundler/format/archive_writer.h"
+#include "bundler/format/chunk_map.h"
 #include "bundler/format/chunks.h"
 #include "bundler/format/layout.h"
 #include "bundler/format/names.h"
-#include "bundler/format/tar.h"
 #include "bundler/format/tree.h"
 #include "bundler/inspect/content.h"
 #include "bundler/trust/revocations.h"
@@ -17,15 +18,9 @@ namespace skerry::build {
 
 namespace {
 
-using format::ChunkSize;
+using format::ChunkPlace;
 using format::FileEntry;
 using format::Quote;
-
-// One chunk of one file, in the order of the archive.
-struct ChunkPlace {
-  size_t file_idx = 0;
-  uint64_t chunk_idx = 0;
-};
 
 // A file of the source, open, with what the first pass learnt about it.
 struct Input {
@@ -49,20 +44,10 @@ Result<std::vector<Input>> OpenInputs(FileSystem& files, const std::vector<Sourc
   return inputs;
 }
 
-std::vector<ChunkPlace> Places(const std::vector<Input>& inputs) {
-  std::vector<ChunkPlace> places;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    for (uint64_t chunk = 0; chunk < inputs[i].leaves.size(); ++chunk) places.push_back({i, chunk});
-  }
-  return places;
-}
-
-size_t LargestChunk(const std::vector<Input>& inputs) {
-  size_t largest = 0;
-  for (const Input& input : inputs) {
-    if (input.entry.size > 0) largest = std::max(largest, ChunkSize(input.entry.size, 0));
-  }
-  return largest;
+format::ChunkMap MapOf(const std::vector<Input>& inputs) {
+  std::vector<FileEntry> entries;
+  for (const Input& input : inputs) entries.push_back(input.entry);
+  return format::ChunkMap(entries);
 }
 
 Error Changed(const Input& input) {
@@ -70,11 +55,10 @@ Error Changed(const Input& input) {
                                         " changed while it was read; nothing was written");
 }
 
-Result<size_t> ReadChunk(const Input& input, uint64_t chunk_idx, std::span<uint8_t> buffer) {
-  const size_t wanted = ChunkSize(input.entry.size, chunk_idx);
-  const size_t got = TRY(input.file->ReadAt(chunk_idx * format::kChunkBytes, buffer.first(wanted)));
-  if (got != wanted) return Changed(input);
-  return got;
+Result<void> ReadChunk(const Input& input, const ChunkPlace& place, std::span<uint8_t> buffer) {
+  const size_t got = TRY(input.file->ReadAt(place.offset, buffer.first(place.size)));
+  if (got != place.size) return Changed(input);
+  return {};
 }
 
 class Creator {
@@ -94,17 +78,20 @@ class Creator {
 
   // First pass: leaves, tree roots and whole-file hashes.
   Result<void> Hash(std::vector<Input>& inputs) {
-    const std::vector<ChunkPlace> places = Places(inputs);
+    const format::ChunkMap map = MapOf(inputs);
     std::vector<Sha256> whole(inputs.size());
-    format::ChunkWork work = Work(inputs, places);
-    work.produce = [&](uint64_t idx, std::span<uint8_t> buffer) -> Result<size_t> {
-      Input& input = inputs[places[idx].file_idx];
-      const size_t got = TRY(ReadChunk(input, places[idx].chunk_idx, buffer));
-      input.leaves[places[idx].chunk_idx] = format::LeafHash(buffer.first(got));
-      return got;
+    format::ChunkWork work = Work(map);
+    work.produce = [&](uint64_t chunk, std::span<uint8_t> buffer) -> Result<size_t> {
+      const ChunkPlace place = map.At(chunk);
+      Input& input = inputs[place.file_idx];
+      TRY(ReadChunk(input, place, buffer));
+      if (place.size > 0) {
+        input.leaves[place.chunk_idx] = format::LeafHash(buffer.first(place.size));
+      }
+      return place.size;
     };
-    work.consume = [&](uint64_t idx, std::span<const uint8_t> bytes) -> Result<void> {
-      whole[places[idx].file_idx].Update(bytes);
+    work.consume = [&](uint64_t chunk, std::span<const uint8_t> bytes) -> Result<void> {
+      whole[map.At(chunk).file_idx].Update(bytes);
       Report(bytes.size());
       return {};
     };
@@ -129,6 +116,7 @@ class Creator {
     manifest_.id = options_.id;
     manifest_.version = options_.version;
     manifest_.release_seq = options_.release_seq;
+    manifest_.expires = options_.expires;
     for (const Input& input : inputs_) manifest_.files.push_back(input.entry);
     for (const Input& input : documents_) manifest_.documents.push_back(input.entry);
     manifest_.roots.push_back({root.root.version, options_.root_text.size(),
@@ -142,108 +130,76 @@ class Creator {
           format::BlobEntry{options_.revocations_text.size(),
                             Sha256::Of(std::string_view(options_.revocations_text))};
     }
-    manifest_text_ = TRY(format::SerializeManifest(manifest_));
+    head_.manifest_text = TRY(format::SerializeManifest(manifest_));
     std::vector<trust::Signature> signatures;
     for (const SecretKey& key : keys_) {
-      signatures.push_back(key.Sign(format::kManifestType, manifest_text_));
+      signatures.push_back(key.Sign(format::kManifestType, head_.manifest_text));
     }
     TRY(trust::CheckSignatures(root.root, trust::RoleName::kRelease, signatures,
-                               format::kManifestType, manifest_text_, revoked)
+                               format::kManifestType, head_.manifest_text, revoked)
             .WithContext("an appliance with this trust root would refuse the bundle"));
-    signatures_text_ = trust::SerializeSignatures(std::move(signatures));
-    root_version_ = root.root.version;
+    head_.signatures_text = trust::SerializeSignatures(std::move(signatures));
+    head_.roots = {{root.root.version, options_.root_text}};
+    if (manifest_.revocations) head_.revocations_text = options_.revocations_text;
     return {};
   }
 
   // Second pass: the archive, while every chunk is compared with the first pass.
   Result<uint64_t> Write(File& output) {
-    TRY(Member(output, format::kFormatName, format::kFormatText));
-    TRY(Member(output, format::kManifestName, manifest_text_));
-    TRY(Member(output, format::kSignaturesName, signatures_text_));
-    TRY(Member(output, format::RootName(root_version_), options_.root_text));
-    if (manifest_.revocations) {
-      TRY(Member(output, format::kRevocationsName, options_.revocations_text));
-    }
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      std::string leaves;
-      for (const Sha256Digest& leaf : inputs_[i].leaves) leaves.append(AsText(leaf.bytes));
-      TRY(Member(output, format::TreeName(i), leaves));
-    }
-    for (size_t i = 0; i < documents_.size(); ++i) {
-      std::vector<uint8_t> bytes(documents_[i].entry.size);
-      if (!bytes.empty()) TRY(ReadChunk(documents_[i], 0, bytes));
-      if (!bytes.empty() && format::LeafHash(bytes) != documents_[i].entry.root) {
-        return Changed(documents_[i]);
+    const format::ChunkMap map(manifest_.files);
+    format::ArchiveWriter archive(output, map);
+    TRY(archive.Head(head_));
+    for (const Input& input : inputs_) TRY(archive.Tree(input.leaves));
+    for (const Input& input : documents_) {
+      std::vector<uint8_t> bytes(input.entry.size);
+      if (!bytes.empty()) {
+        TRY(ReadChunk(input, {.size = bytes.size()}, bytes));
+        if (format::LeafHash(bytes) != input.entry.root) return Changed(input);
       }
-      TRY(Member(output, format::DocumentName(i), AsText(bytes)));
+      TRY(archive.Document(bytes));
     }
-    TRY(WriteData(output));
-    TRY(Put(output, std::string(format::kTarEndBytes, '\0')));
+    TRY(WriteData(map, archive));
+    const uint64_t written_bytes = TRY(archive.Finish());
     TRY(output.Sync());
-    return written_bytes_;
+    return written_bytes;
   }
 
   std::vector<Input>& inputs() { return inputs_; }
   std::vector<Input>& documents() { return documents_; }
   const format::Manifest& manifest() const { return manifest_; }
-  Sha256Digest digest() const { return Sha256::Of(std::string_view(manifest_text_)); }
+  Sha256Digest digest() const { return Sha256::Of(std::string_view(head_.manifest_text)); }
 
  private:
-  format::ChunkWork Work(const std::vector<Input>& inputs,
-                         const std::vector<ChunkPlace>& places) const {
+  format::ChunkWork Work(const format::ChunkMap& map) const {
     format::ChunkWork work;
-    work.count = places.size();
-    work.buffer_bytes = LargestChunk(inputs);
+    work.count = map.count();
+    work.buffer_bytes = map.LargestBytes();
     work.threads = threads_;
     return work;
   }
 
-  Result<void> WriteData(File& output) {
-    const std::vector<ChunkPlace> places = Places(inputs_);
-    size_t next_file = 0;  // whose header is not written yet
-    // Headers of `idx` and of the empty files before it.
-    auto headers_up_to = [&](size_t count) -> Result<void> {
-      for (; next_file < count; ++next_file) {
-        TRY(Put(output,
-                format::TarHeader(format::DataName(next_file), inputs_[next_file].entry.size)));
-      }
-      return {};
-    };
-    format::ChunkWork work = Work(inputs_, places);
-    work.produce = [&](uint64_t idx, std::span<uint8_t> buffer) -> Result<size_t> {
-      const Input& input = inputs_[places[idx].file_idx];
-      const size_t got = TRY(ReadChunk(input, places[idx].chunk_idx, buffer));
-      if (format::LeafHash(buffer.first(got)) != input.leaves[places[idx].chunk_idx]) {
+  Result<void> WriteData(const format::ChunkMap& map, format::ArchiveWriter& archive) {
+    format::ChunkWork work = Work(map);
+    work.produce = [&](uint64_t chunk, std::span<uint8_t> buffer) -> Result<size_t> {
+      const ChunkPlace place = map.At(chunk);
+      const Input& input = inputs_[place.file_idx];
+      TRY(ReadChunk(input, place, buffer));
+      if (place.size > 0 &&
+          format::LeafHash(buffer.first(place.size)) != input.leaves[place.chunk_idx]) {
         return Changed(input);
       }
-      return got;
+      return place.size;
     };
-    work.consume = [&](uint64_t idx, std::span<const uint8_t> bytes) -> Result<void> {
-      const Input& input = inputs_[places[idx].file_idx];
-      TRY(headers_up_to(places[idx].file_idx + 1));
-      TRY(output.Append(bytes));
-      written_bytes_ += bytes.size();
+    work.consume = [&](uint64_t chunk, std::span<const uint8_t> bytes) -> Result<void> {
+      TRY(archive.Chunk(chunk, bytes));
       Report(bytes.size());
-      if (places[idx].chunk_idx + 1 < input.leaves.size()) return {};
-      return Put(output, std::string(format::TarPaddingBytes(input.entry.size), '\0'));
+      return {};
     };
-    TRY(format::RunChunks(work));
-    return headers_up_to(inputs_.size());
-  }
-
-  Result<void> Put(File& output, std::string_view bytes) {
-    written_bytes_ += bytes.size();
-    return output.Append(AsBytes(bytes));
-  }
-
-  Result<void> Member(File& output, std::string_view name, std::string_view content) {
-    std::string bytes = format::TarHeader(name, content.size());
-    bytes.append(content);
-    bytes.append(format::TarPaddingBytes(content.size()), '\0');
-    return Put(output, bytes);
+    return format::RunChunks(work);
   }
 
   void Report(uint64_t bytes) {
+    if (bytes == 0) return;
     done_bytes_ += bytes;
     if (options_.progress) options_.progress(done_bytes_, total_bytes_);
   }
@@ -254,12 +210,9 @@ class Creator {
   std::vector<Input> inputs_;
   std::vector<Input> documents_;
   format::Manifest manifest_;
-  std::string manifest_text_;
-  std::string signatures_text_;
-  uint64_t root_version_ = 0;
+  format::ArchiveHead head_;
   uint64_t total_bytes_ = 0;
   uint64_t done_bytes_ = 0;
-  uint64_t written_bytes_ = 0;
 };
 
 Result<inspect::ModelFormat> Inspect(FileSystem& files, const Source& source) {
@@ -298,6 +251,7 @@ Result<Created> CreateBundle(FileSystem& source_files, const Source& source,
                              FileSystem& output_files, const std::string& output_path) {
   TRY(format::CheckModelId(options.id));
   TRY(format::CheckVersion(options.version));
+  if (options.expires) TRY(format::CheckDay(*options.expires).WithContext("expires"));
   TRY(CheckNames(source.files));
   TRY(CheckNames(options.documents));
   Created created;

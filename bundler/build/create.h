@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct CreateOptions {
   std::string id;  // ORG/NAME
   std::string version;
   uint64_t release_seq = 0;
+  // The last day on which the model should be used, "2027-06-30"; readers only warn.
+  std::optional<std::string> expires;
   std::string root_text;  // the trust root that travels along; its release role must trust the keys
   std::string revocations_text;       // empty: none
   std::vector<SourceFile> documents;  // licence, model card, SBOM ...: sorted by name

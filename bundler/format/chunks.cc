@@ -1,6 +1,7 @@
 #include "bundler/format/chunks.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -58,12 +59,46 @@ class OrderedRun {
   std::optional<Error> error_;
 };
 
-}  // namespace
+class UnorderedRun {
+ public:
+  explicit UnorderedRun(const ParallelWork& work) : work_(work) {}
 
-Result<void> RunChunks(const ChunkWork& work) {
-  OrderedRun run(work);
+  void Work() {
+    const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(work_.buffer_bytes);
+    while (!failed_) {
+      const uint64_t idx = next_++;
+      if (idx >= work_.count) return;
+      Result<void> done = work_.run(idx, {buffer.get(), work_.buffer_bytes});
+      if (done) continue;
+      const std::lock_guard lock(mu_);
+      failed_ = true;
+      if (error_ && error_idx_ < idx) continue;
+      error_idx_ = idx;
+      error_ = std::move(done).error();
+    }
+  }
+
+  // After all threads have ended.
+  Result<void> Finish() {
+    if (error_) return std::move(*error_);
+    return {};
+  }
+
+ private:
+  const ParallelWork& work_;
+  std::atomic<uint64_t> next_ = 0;
+  std::atomic<bool> failed_ = false;
+  std::mutex mu_;
+  uint64_t error_idx_ = 0;      // guarded by mu_
+  std::optional<Error> error_;  // guarded by mu_
+};
+
+// `run.Work()` in up to `threads` threads, this one among them.
+template <typename Run>
+Result<void> RunInThreads(Run& run, unsigned threads, uint64_t count) {
   std::vector<std::thread> helpers;
-  const uint64_t wanted = std::min<uint64_t>({work.threads, kMaxThreads, work.count});
+  const uint64_t wanted =
+      std::min<uint64_t>({threads == 0 ? DefaultThreads() : threads, kMaxThreads, count});
   for (uint64_t i = 1; i < wanted; ++i) {
     // Without another thread the work is slower, not wrong.
     try {
@@ -75,6 +110,18 @@ Result<void> RunChunks(const ChunkWork& work) {
   run.Work();
   for (std::thread& helper : helpers) helper.join();
   return run.Finish();
+}
+
+}  // namespace
+
+Result<void> RunChunks(const ChunkWork& work) {
+  OrderedRun run(work);
+  return RunInThreads(run, work.threads, work.count);
+}
+
+Result<void> RunParallel(const ParallelWork& work) {
+  UnorderedRun run(work);
+  return RunInThreads(run, work.threads, work.count);
 }
 
 unsigned DefaultThreads() {

@@ -14,9 +14,10 @@ inline constexpr std::string_view kManifestType = "application/vnd.skerry.manife
 
 inline constexpr size_t kChunkBytes = size_t{4} << 20;
 inline constexpr uint64_t kMaxManifestBytes = 1 << 20;
-inline constexpr uint64_t kMaxSignaturesBytes = 64 << 10;
+inline constexpr uint64_t kSignaturesBytes = 16384;  // always
 inline constexpr uint64_t kMaxRootBytes = 64 << 10;
 inline constexpr uint64_t kMaxRevocationsBytes = 1 << 20;
+inline constexpr uint64_t kMaxVolumeBytes = 128;
 inline constexpr size_t kMaxRoots = 64;
 inline constexpr size_t kMaxFiles = 4096;
 inline constexpr size_t kMaxDocuments = 64;
@@ -30,9 +31,12 @@ inline constexpr std::string_view kManifestName = "meta/manifest";
 inline constexpr std::string_view kSignaturesName = "meta/signatures";
 inline constexpr std::string_view kRootPrefix = "meta/roots/";
 inline constexpr std::string_view kRevocationsName = "meta/revocations";
+inline constexpr std::string_view kVolumeName = "meta/volume";
 std::string RootName(uint64_t version);         // "meta/roots/1"
 std::string TreeName(size_t file_idx);          // "meta/tree/000000"
 std::string DocumentName(size_t document_idx);  // "meta/doc/000000"
 std::string DataName(size_t file_idx);          // "data/000000"
+// "data/000000/0000000"; the latter is the place in the file of the first chunk.
+std::string VolumeDataName(size_t file_idx, uint64_t chunk_idx);
 
 }  // namespace skerry::format

@@ -107,6 +107,7 @@ Result<void> CheckManifest(const Manifest& manifest) {
   if (manifest.release_seq < 1 || manifest.release_seq > static_cast<uint64_t>(kMaxInteger)) {
     return Error(ErrorCode::kInvalidArgument, "the release sequence must be 1 to 2^53 - 1");
   }
+  if (manifest.expires) TRY(CheckDay(*manifest.expires).WithContext("field 'expires'"));
   if (manifest.files.empty()) return Bad("there are no files");
   if (manifest.files.size() > kMaxFiles || manifest.documents.size() > kMaxDocuments ||
       manifest.roots.size() > kMaxRoots) {
@@ -149,6 +150,7 @@ std::string Dump(const Manifest& manifest) {
                    {"size", manifest.revocations->size}};
   }
   const Json json = {{"documents", ToJson(manifest.documents)},
+                     {"expires", manifest.expires ? Json(*manifest.expires) : Json()},
                      {"files", ToJson(manifest.files)},
                      {"id", manifest.id},
                      {"kind", KindName(manifest.kind)},
@@ -160,14 +162,17 @@ std::string Dump(const Manifest& manifest) {
 }
 
 Result<Manifest> FromJson(const Json& json) {
-  TRY(RefuseUnknownKeys(json, {"documents", "files", "id", "kind", "release_seq", "revocations",
-                               "roots", "version"}));
+  TRY(RefuseUnknownKeys(json, {"documents", "expires", "files", "id", "kind", "release_seq",
+                               "revocations", "roots", "version"}));
   Manifest manifest;
   const std::string kind = TRY(GetString(json, "kind"));
   manifest.kind = TRY(KindFromName(kind));
   manifest.id = TRY(GetString(json, "id"));
   manifest.version = TRY(GetString(json, "version"));
   manifest.release_seq = TRY(GetCount(json, "release_seq", 1, kMaxInteger));
+  const auto expires = json.find("expires");
+  if (expires == json.end()) return Bad("field 'expires' is missing");
+  if (!expires->is_null()) manifest.expires = TRY(GetString(json, "expires"));
   manifest.files = TRY(FilesFromJson(json, "files", kMaxFiles, kMaxDataBytes));
   manifest.documents = TRY(FilesFromJson(json, "documents", kMaxDocuments, kMaxDocumentBytes));
   manifest.roots = TRY(RootsFromJson(json));

@@ -38,10 +38,11 @@ struct Manifest {
   Kind kind = Kind::kModel;
   std::string id;  // ORG/NAME
   std::string version;
-  uint64_t release_seq = 0;          // 1 and up, growing with every release of the id
-  std::vector<FileEntry> files;      // sorted by name
-  std::vector<FileEntry> documents;  // SBOM, licence, ...; sorted by name, at most one chunk each
-  std::vector<RootEntry> roots;      // trust roots that travel along, ascending versions
+  uint64_t release_seq = 0;            // 1 and up, growing with every release of the id
+  std::optional<std::string> expires;  // last day of its use, "2027-06-30" (UTC): only a warning
+  std::vector<FileEntry> files;        // sorted by name
+  std::vector<FileEntry> documents;    // SBOM, licence, ...; sorted by name, at most one chunk each
+  std::vector<RootEntry> roots;        // trust roots that travel along, ascending versions
   std::optional<BlobEntry> revocations;
 
   uint64_t DataBytes() const;  // sum of the files' sizes

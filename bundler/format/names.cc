@@ -1,6 +1,7 @@
 #include "bundler/format/names.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -117,6 +118,33 @@ Result<void> CheckVersion(std::string_view version) {
   return Error(ErrorCode::kInvalidArgument,
                "version " + Quote(version) +
                    " must be letters, digits, '.', '_', '-', '+', starting with a letter or digit");
+}
+
+Result<void> CheckDay(std::string_view day) {
+  constexpr std::string_view kForm = "dddd-dd-dd";
+  bool ok = day.size() == kForm.size();
+  for (size_t i = 0; ok && i < kForm.size(); ++i) {
+    ok = kForm[i] == 'd' ? day[i] >= '0' && day[i] <= '9' : day[i] == kForm[i];
+  }
+  auto number = [&](size_t at, size_t count) {
+    unsigned value = 0;
+    for (const char c : day.substr(at, count)) value = value * 10 + static_cast<unsigned>(c - '0');
+    return value;
+  };
+  if (ok) {
+    const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(number(0, 4))),
+                                           std::chrono::month(number(5, 2)),
+                                           std::chrono::day(number(8, 2)));
+    ok = date.ok() && number(0, 4) > 0;
+  }
+  if (ok) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               Quote(day) + " must be a day of the calendar as YYYY-MM-DD, for example 2027-06-30");
+}
+
+bool IsPastDay(std::string_view day, const Clock& clock) {
+  // Days in this form sort as text.
+  return FormatUtc(clock.UnixMillis()).substr(0, day.size()) > day;
 }
 
 }  // namespace skerry::format

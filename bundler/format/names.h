@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/result.h"
 
 namespace skerry::format {
@@ -26,6 +27,11 @@ Result<void> CheckModelId(std::string_view id);
 
 // At most 64 letters, digits, '.', '_', '-', '+', starting with a letter or digit.
 Result<void> CheckVersion(std::string_view version);
+
+// "2027-06-30": a day of the calendar, years 1 to 9999.
+Result<void> CheckDay(std::string_view day);
+// Whether that day is over (UTC) by this clock, which may be wrong.
+bool IsPastDay(std::string_view day, const Clock& clock);
 
 // `text` in quotes with everything but printable ASCII replaced, at most 80 characters: for
 // messages.

@@ -13,12 +13,15 @@ size_t ChunkSize(uint64_t size, uint64_t chunk_idx) {
   return static_cast<size_t>(std::min<uint64_t>(kChunkBytes, size - chunk_idx * kChunkBytes));
 }
 
-Sha256Digest LeafHash(std::span<const uint8_t> data) {
+LeafHasher::LeafHasher() {
   constexpr uint8_t kLeaf = 0x00;
-  Sha256 hash;
-  hash.Update(std::span(&kLeaf, 1));
-  hash.Update(data);
-  return hash.Finish();
+  hash_.Update(std::span(&kLeaf, 1));
+}
+
+Sha256Digest LeafHash(std::span<const uint8_t> data) {
+  LeafHasher hasher;
+  hasher.Update(data);
+  return hasher.Finish();
 }
 
 Sha256Digest TreeRoot(std::span<const Sha256Digest> leaves) {

@@ -5,11 +5,15 @@
 
 #include "appliance/base/encode.h"
 #include "appliance/base/json.h"
-#include "bundler/import/verify.h"
+#include "bundler/format/chunks.h"
+#include "bundler/inspect/model.h"
+#include "bundler/reader/volume_set.h"
 
 namespace skerry::import {
 
 namespace {
+
+using reader::VerifiedBundle;
 
 constexpr unsigned kFileMode = 0444;
 constexpr unsigned kDirectoryMode = 0755;
@@ -27,7 +31,7 @@ uint64_t NeededBytes(const VerifiedBundle& bundle) {
 }
 
 // Writes the staging folder; every file is durable when it is closed, every directory after Finish.
-class StagingSink : public BundleSink {
+class StagingSink {
  public:
   StagingSink(FileSystem& files, std::string staging, const format::Manifest& manifest)
       : files_(files), staging_(std::move(staging)), manifest_(manifest) {}
@@ -43,20 +47,33 @@ class StagingSink : public BundleSink {
     return file->Sync();
   }
 
-  Result<void> Document(size_t document_idx, std::span<const uint8_t> content) override {
-    return Put("bundle/documents/" + manifest_.documents[document_idx].name, AsText(content));
-  }
-  Result<void> BeginFile(size_t file_idx) override {
-    open_ = TRY(Create("files/" + manifest_.files[file_idx].name));
-    return {};
-  }
-  Result<void> FileBytes(size_t, std::span<const uint8_t> bytes) override {
-    return open_->Append(bytes);
-  }
-  Result<void> EndFile(size_t) override {
-    TRY(open_->Sync());
+  // Every byte of the bundle, in order.
+  Result<void> Take(const VerifiedBundle& bundle, const reader::ReadOptions& options) {
+    const reader::ChunkHashes hashes = TRY(bundle.ReadHashes());
+    TRY(bundle.ReadDocuments([&](size_t document_idx, std::span<const uint8_t> content) {
+      return Put("bundle/documents/" + manifest_.documents[document_idx].name, AsText(content));
+    }));
+    uint64_t done_bytes = 0;
+    format::ChunkWork work;
+    work.count = bundle.map().count();
+    work.buffer_bytes = bundle.map().LargestBytes();
+    work.threads = options.threads;
+    work.produce = [&](uint64_t chunk, std::span<uint8_t> buffer) {
+      return bundle.ReadChunk(chunk, hashes, buffer);
+    };
+    work.consume = [&](uint64_t chunk, std::span<const uint8_t> bytes) -> Result<void> {
+      const size_t file_idx = bundle.map().At(chunk).file_idx;
+      const format::ChunkRange chunks = bundle.map().Of(file_idx);
+      if (chunk == chunks.first) open_ = TRY(Create("files/" + manifest_.files[file_idx].name));
+      TRY(open_->Append(bytes));
+      if (chunk + 1 == chunks.last) TRY(open_->Sync());
+      done_bytes += bytes.size();
+      if (options.progress) options.progress(done_bytes, bundle.data_bytes());
+      return {};
+    };
+    TRY(format::RunChunks(work));
     open_.reset();
-    return {};
+    return bundle.CheckEnd();
   }
 
   // Makes all entries durable, the deepest first.
@@ -136,12 +153,13 @@ Result<ImportResult> Import(FileSystem& files, const std::string& staging,
   result.id = manifest.id;
   result.version = manifest.version;
   result.release_seq = manifest.release_seq;
+  result.expires = manifest.expires;
   const std::string place = "store/" + result.digest;
 
   StagingSink sink(files, staging, manifest);
   TRY(sink.Prepare());
-  TRY(bundle.Read(sink, options.read));
-  const inspect::ModelFormat model_format = TRY(InspectFiles(bundle, [&](size_t idx) {
+  TRY(sink.Take(bundle, options.read));
+  const inspect::ModelFormat model_format = TRY(inspect::InspectFiles(manifest, [&](size_t idx) {
     // What was written, not what the medium might answer now.
     return files.OpenRead(staging + "/files/" + manifest.files[idx].name);
   }));
@@ -163,15 +181,19 @@ Result<ImportResult> Import(FileSystem& files, const std::string& staging,
 Result<ImportResult> ImportBundle(FileSystem& files, const std::string& staging, const File& bundle,
                                   const trust::TrustState& trust, const ImportOptions& options) {
   auto run = [&]() -> Result<ImportResult> {
-    UnverifiedBundle unverified = TRY(UnverifiedBundle::Open(bundle));
+    reader::UnverifiedBundle unverified = TRY(reader::UnverifiedBundle::Open(bundle));
     const VerifiedBundle verified = TRY(std::move(unverified).Verify(trust));
+    if (verified.volume()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "this is " + reader::DescribeVolume(verified) + "; give the whole bundle");
+    }
+    const format::Manifest& manifest = verified.manifest();
     const std::string digest = "sha256-" + verified.digest().Hex();
     if (files.Exists("store/" + digest)) {
-      VerifyOptions verify;
-      verify.read = options.read;
-      TRY(VerifyBundle(bundle, trust, verify));
-      return ImportResult{digest, verified.manifest().id, verified.manifest().version,
-                          verified.manifest().release_seq, true};
+      TRY(verified.Read(options.read));
+      return ImportResult{digest,           manifest.id,
+                          manifest.version, manifest.release_seq,
+                          manifest.expires, /*already_present=*/true};
     }
     TRY(CheckSpace(files, NeededBytes(verified), options.reserved_bytes));
     return Import(files, staging, verified, options);

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "appliance/base/clock.h"
 #include "appliance/base/files.h"
 #include "appliance/base/result.h"
-#include "bundler/import/bundle.h"
+#include "bundler/reader/bundle.h"
 
 namespace skerry::import {
 
@@ -20,11 +21,12 @@ struct ImportResult {
   std::string id;
   std::string version;
   uint64_t release_seq = 0;
+  std::optional<std::string> expires;  // as in the manifest
   bool already_present = false;
 };
 
 struct ImportOptions {
-  ReadOptions read;
+  reader::ReadOptions read;
   const Clock* clock = &RealClock();
   uint64_t reserved_bytes = kReservedBytes;
 };

@@ -13,7 +13,6 @@
 #include "appliance/base/json.h"
 #include "appliance/base/unix_socket.h"
 #include "bundler/format/names.h"
-#include "bundler/import/bundle.h"
 #include "bundler/import/install.h"
 
 namespace skerry::import {
@@ -87,6 +86,7 @@ Result<Request> ReadRequest(int connection) {
 Json ToJson(const ImportResult& result) {
   const Json content = {{"already_present", result.already_present},
                         {"digest", result.digest},
+                        {"expires", result.expires ? Json(*result.expires) : Json()},
                         {"id", result.id},
                         {"release_seq", result.release_seq},
                         {"version", result.version}};

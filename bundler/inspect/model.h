@@ -12,6 +12,7 @@
 
 #include "appliance/base/files.h"
 #include "appliance/base/result.h"
+#include "bundler/format/manifest.h"
 
 namespace skerry::inspect {
 
@@ -26,5 +27,11 @@ struct ModelFiles {
 // kNotFound when this is no model (with what is missing), kUntrusted for what must not travel,
 // kCorrupt for weights that are not well-formed; each names the file.
 Result<ModelFormat> InspectModel(const ModelFiles& files);
+
+// The same for the files of a bundle, which `open` opens by index; kUntrusted for a bundle of
+// another kind.
+Result<ModelFormat> InspectFiles(
+    const format::Manifest& manifest,
+    const std::function<Result<std::unique_ptr<File>>(size_t file_idx)>& open);
 
 }  // namespace skerry::inspect

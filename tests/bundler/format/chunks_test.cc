@@ -72,5 +72,42 @@ TEST(ChunksTest, ConsumerFailureStopsProducers) {
   EXPECT_LE(produced, 6U + 4U);
 }
 
+TEST(ParallelTest, RunsEachOnceAndNobodyWaits) {
+  for (const unsigned threads : {0U, 1U, 3U}) {
+    for (const uint64_t count : {0U, 1U, 500U}) {
+      std::vector<std::atomic<int>> runs(count);
+      ParallelWork work;
+      work.count = count;
+      work.buffer_bytes = 16;
+      work.threads = threads;
+      work.run = [&](uint64_t idx, std::span<uint8_t> buffer) -> Result<void> {
+        EXPECT_EQ(buffer.size(), 16U);
+        ++runs[idx];
+        return {};
+      };
+      ASSERT_TRUE(RunParallel(work));
+      for (const std::atomic<int>& run : runs) EXPECT_EQ(run, 1);
+    }
+  }
+}
+
+TEST(ParallelTest, ReportsTheLowestFailureAndStops) {
+  for (const unsigned threads : {1U, 4U}) {
+    std::atomic<uint64_t> runs = 0;
+    ParallelWork work;
+    work.count = 100000;
+    work.threads = threads;
+    work.run = [&](uint64_t idx, std::span<uint8_t>) -> Result<void> {
+      ++runs;
+      if (idx >= 40) return Error(ErrorCode::kCorrupt, "chunk " + std::to_string(idx));
+      return {};
+    };
+    const Result<void> result = RunParallel(work);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().message(), "chunk 40");
+    EXPECT_LE(runs, 40U + 4U);
+  }
+}
+
 }  // namespace
 }  // namespace skerry::format

@@ -63,12 +63,28 @@ TEST(ManifestTest, TextIsFixed) {
   manifest.files.resize(1);
   const std::string a = Sha256::Of("a").Hex(), b = Sha256::Of("b").Hex();
   EXPECT_EQ(Text(manifest),
-            "{\"documents\":[],\"files\":[{\"name\":\"config.json\",\"root\":\"" + a +
-                "\",\"sha256\":\"" + b +
+            "{\"documents\":[],\"expires\":null,\"files\":[{\"name\":\"config.json\",\"root\":\"" +
+                a + "\",\"sha256\":\"" + b +
                 "\",\"size\":2}],\"id\":\"acme/tiny\",\"kind\":\"model\",\"release_seq\":7,"
                 "\"revocations\":null,\"roots\":[{\"sha256\":\"" +
                 Sha256::Of("root").Hex() +
                 "\",\"size\":900,\"version\":1}],\"version\":\"1.0.0\"}");
+}
+
+TEST(ManifestTest, ExpiresIsADayOfTheCalendarOrNull) {
+  Manifest manifest = Example();
+  manifest.expires = "2028-02-29";
+  const std::string text = Text(manifest);
+  EXPECT_THAT(text, HasSubstr("\"expires\":\"2028-02-29\","));
+  EXPECT_EQ(ParseManifest(text)->expires, "2028-02-29");
+  EXPECT_FALSE(ParseManifest(Text(Example()))->expires);
+  for (const char* bad : {"\"2027-02-29\"", "\"2028-2-29\"", "\"2028-02-29T00:00:00Z\"", "\"\"",
+                          "20280229", "\"0000-01-01\"", "false"}) {
+    EXPECT_THAT(Refusal(Replaced(text, "\"2028-02-29\"", bad)), HasSubstr("expires")) << bad;
+  }
+  EXPECT_THAT(Refusal(Replaced(text, "\"expires\":\"2028-02-29\",", "")), HasSubstr("expires"));
+  manifest.expires = "2028-02-30";
+  EXPECT_FALSE(SerializeManifest(manifest));
 }
 
 TEST(ManifestTest, OtherSpellingsAreRefused) {

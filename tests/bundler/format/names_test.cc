@@ -80,5 +80,23 @@ TEST(NamesTest, IdsAndVersions) {
   EXPECT_FALSE(CheckVersion(std::string(65, '1')));
 }
 
+TEST(DayTest, OnlyDaysOfTheCalendar) {
+  for (const char* day : {"2027-06-30", "2024-02-29", "0001-01-01", "9999-12-31"}) {
+    EXPECT_TRUE(CheckDay(day)) << day;
+  }
+  for (const char* day :
+       {"", "2027-06-31", "2027-13-01", "2027-00-10", "2027-06-00", "2023-02-29", "0000-01-01",
+        "2027/06/30", "2027-6-30", "27-06-30", "2027-06-30 ", "2027-06-3x", "-027-06-30"}) {
+    EXPECT_FALSE(CheckDay(day)) << day;
+  }
+}
+
+TEST(DayTest, IsPastWhenItIsOver) {
+  const FakeClock clock(1'700'000'000'000);  // 2023-11-14, 22:13 UTC
+  EXPECT_TRUE(IsPastDay("2023-11-13", clock));
+  EXPECT_FALSE(IsPastDay("2023-11-14", clock));
+  EXPECT_FALSE(IsPastDay("2023-12-01", clock));
+}
+
 }  // namespace
 }  // namespace skerry::format

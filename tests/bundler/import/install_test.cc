@@ -52,7 +52,8 @@ class InstallTest : public ::testing::Test {
   }
   std::string DigestOf(const std::string& bundle) const {
     const StringFile file(bundle);
-    return "sha256-" + UnverifiedBundle::Open(file).value().Verify(trust_).value().digest().Hex();
+    return "sha256-" +
+           reader::UnverifiedBundle::Open(file).value().Verify(trust_).value().digest().Hex();
   }
 
   ReleaseOffice office_;

@@ -1,4 +1,4 @@
-#include "bundler/import/verify.h"
+#include "bundler/reader/verify.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,13 +8,19 @@
 #include "tests/bundler/release_office.h"
 #include "tests/bundler/string_file.h"
 
-namespace skerry::import {
+namespace skerry::reader {
 namespace {
 
 using skerry::testing::ReleaseOffice;
 using skerry::testing::SmallModel;
 using skerry::testing::StringFile;
 using ::testing::HasSubstr;
+
+Result<VolumeSet> Verify(const StringFile& file, const trust::TrustState& trust,
+                         const VerifyOptions& options) {
+  const NamedFile named{"x.skb", &file};
+  return VerifyArchives({&named, 1}, trust, options);
+}
 
 TEST(VerifyTest, DocumentsAndEmptyFilesArePartOfABundle) {
   const ReleaseOffice office;
@@ -29,17 +35,16 @@ TEST(VerifyTest, DocumentsAndEmptyFilesArePartOfABundle) {
   VerifyOptions verify;
   verify.deep = true;
   const StringFile good(bundle);
-  const Result<Verified> verified = VerifyBundle(good, trust, verify);
+  const Result<VolumeSet> verified = Verify(good, trust, verify);
   ASSERT_TRUE(verified) << verified.error().message();
-  EXPECT_EQ(verified->model_format, inspect::ModelFormat::kHuggingFace);
-  EXPECT_EQ(verified->bundle.manifest().documents.size(), 2U);
+  EXPECT_EQ(verified->parts().front().bundle.manifest().documents.size(), 2U);
 
   std::string bad = bundle;
   bad[bundle.find("text of sbom.json")] ^= 1;
   const StringFile damaged(bad);
-  const Result<Verified> refused = VerifyBundle(damaged, trust, verify);
+  const Result<VolumeSet> refused = Verify(damaged, trust, verify);
   ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message(), HasSubstr("document 'sbom.json' is damaged"));
+  EXPECT_THAT(refused.error().message(), HasSubstr("'x.skb': document 'sbom.json' is damaged"));
 }
 
 // A release officer's program with a fault: tree right, whole-file hash wrong.
@@ -59,9 +64,9 @@ TEST(VerifyTest, DeepComparesTheRecordedFileHash) {
   trust.root = trust::ParseRoot(office.root_text).value();
   const StringFile file(bundle);
   VerifyOptions options;
-  EXPECT_TRUE(VerifyBundle(file, trust, options));
+  EXPECT_TRUE(Verify(file, trust, options));
   options.deep = true;
-  const Result<Verified> refused = VerifyBundle(file, trust, options);
+  const Result<VolumeSet> refused = Verify(file, trust, options);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), HasSubstr("the SHA-256 that the manifest records"));
 }
@@ -77,10 +82,10 @@ TEST(VerifyTest, ProgressReachesTheTotal) {
     last = done;
     all = total;
   };
-  ASSERT_TRUE(VerifyBundle(file, trust, options));
+  ASSERT_TRUE(Verify(file, trust, options));
   EXPECT_EQ(last, all);
   EXPECT_GT(all, 0U);
 }
 
 }  // namespace
-}  // namespace skerry::import
+}  // namespace skerry::reader

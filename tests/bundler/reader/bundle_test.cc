@@ -1,17 +1,20 @@
-#include "bundler/import/bundle.h"
+#include "bundler/reader/bundle.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "bundler/format/layout.h"
 #include "bundler/format/tar.h"
-#include "bundler/import/verify.h"
+#include "bundler/inspect/model.h"
+#include "bundler/reader/verify.h"
+#include "tests/bundler/archive_parts.h"
 #include "tests/bundler/release_office.h"
 #include "tests/bundler/string_file.h"
 
-namespace skerry::import {
+namespace skerry::reader {
 namespace {
 
+using Parts = skerry::testing::ArchiveParts;
 using skerry::testing::ReleaseOffice;
 using skerry::testing::SmallModel;
 using skerry::testing::StringFile;
@@ -23,14 +26,21 @@ trust::TrustState Trust(const std::string& root_text) {
   return state;
 }
 
-// Verifies `bundle` to the last byte; the error otherwise.
-Result<void> Check(const std::string& bundle, const trust::TrustState& trust) {
-  const StringFile file(bundle);
+// Verifies `file` to the last byte and as a model; the error otherwise.
+Result<void> Check(const File& file, const trust::TrustState& trust) {
   VerifyOptions options;
   options.read.threads = 1;
-  const Result<Verified> verified = VerifyBundle(file, trust, options);
-  if (!verified) return verified.error();
+  const NamedFile named{"x.skb", &file};
+  const VolumeSet set = TRY(VerifyArchives({&named, 1}, trust, options));
+  TRY(inspect::InspectFiles(
+      set.parts().front().bundle.manifest(),
+      [&](size_t idx) -> Result<std::unique_ptr<File>> { return set.OpenFile(idx); }));
   return {};
+}
+
+Result<void> Check(const std::string& bundle, const trust::TrustState& trust) {
+  const StringFile file(bundle);
+  return Check(file, trust);
 }
 
 std::string Refusal(const std::string& bundle, const trust::TrustState& trust,
@@ -41,36 +51,9 @@ std::string Refusal(const std::string& bundle, const trust::TrustState& trust,
   return checked.error().message();
 }
 
-std::string Member(std::string_view name, std::string content) {
-  std::string bytes = format::TarHeader(name, content.size()) + content;
-  return bytes + std::string(format::TarPaddingBytes(content.size()), '\0');
+std::string Signed(std::vector<trust::Signature> signatures) {
+  return format::PadSignatures(trust::SerializeSignatures(std::move(signatures)));
 }
-
-// The members of a small bundle (all have one-block headers), to be changed and put together again.
-struct Parts {
-  explicit Parts(const std::string& bundle) {
-    size_t at = 0;
-    while (bundle[at] != '\0') {
-      const std::string name = bundle.substr(at, 100).c_str();
-      const size_t size = std::stoul(bundle.substr(at + 124, 11), nullptr, 8);
-      members.emplace_back(name, bundle.substr(at + 512, size));
-      at += format::TarMemberBytes(size);
-    }
-  }
-  std::string& At(const std::string& name) {
-    for (auto& [member, content] : members) {
-      if (member == name) return content;
-    }
-    ADD_FAILURE() << name;
-    return members[0].second;
-  }
-  std::string Join() const {
-    std::string bundle;
-    for (const auto& [name, content] : members) bundle += Member(name, content);
-    return bundle + std::string(format::kTarEndBytes, '\0');
-  }
-  std::vector<std::pair<std::string, std::string>> members;
-};
 
 class BundleTest : public ::testing::Test {
  protected:
@@ -144,9 +127,7 @@ TEST_F(BundleTest, NothingAfterTheHeadIsReadBeforeTheSignaturesHold) {
   const ReleaseOffice other;
   const StringFile file(bundle_);
   const trust::TrustState other_trust = Trust(other.root_text);
-  VerifyOptions options;
-  options.read.threads = 1;
-  ASSERT_FALSE(VerifyBundle(file, other_trust, options));
+  ASSERT_FALSE(Check(file, other_trust));
   // One header is looked at to see that the head is over.
   const size_t end_of_head = bundle_.find("meta/tree/000000");
   EXPECT_LE(file.highest(), end_of_head + 512);
@@ -155,13 +136,7 @@ TEST_F(BundleTest, NothingAfterTheHeadIsReadBeforeTheSignaturesHold) {
 TEST_F(BundleTest, EveryByteIsReadOnce) {
   const StringFile file(bundle_);
   const VerifiedBundle verified = UnverifiedBundle::Open(file).value().Verify(trust_).value();
-  class Nothing : public BundleSink {
-    Result<void> Document(size_t, std::span<const uint8_t>) override { return {}; }
-    Result<void> BeginFile(size_t) override { return {}; }
-    Result<void> FileBytes(size_t, std::span<const uint8_t>) override { return {}; }
-    Result<void> EndFile(size_t) override { return {}; }
-  } sink;
-  ASSERT_TRUE(verified.Read(sink));
+  ASSERT_TRUE(verified.Read({}));
   EXPECT_EQ(file.highest(), bundle_.size());
   // Headers of the head are looked at before they are read.
   EXPECT_LE(file.read_bytes(), bundle_.size() + 8 * 512);
@@ -169,7 +144,7 @@ TEST_F(BundleTest, EveryByteIsReadOnce) {
 
 TEST_F(BundleTest, WithoutASignatureNothingIsAccepted) {
   Parts parts(bundle_);
-  parts.At("meta/signatures") = "{\"signatures\":[]}";
+  parts.At("meta/signatures") = Signed({});
   EXPECT_THAT(Refusal(parts.Join(), trust_), HasSubstr("0 of 1"));
   parts.At("meta/signatures") = "";
   EXPECT_NE(Refusal(parts.Join(), trust_, ErrorCode::kCorrupt), "accepted");
@@ -182,7 +157,7 @@ class ThresholdTest : public ::testing::Test {
   ThresholdTest()
       : office_(2, 2), bundle_(office_.Pack()), trust_(Trust(office_.root_text)), parts_(bundle_) {}
   std::string With(std::vector<trust::Signature> signatures) {
-    parts_.At("meta/signatures") = trust::SerializeSignatures(std::move(signatures));
+    parts_.At("meta/signatures") = Signed(std::move(signatures));
     return parts_.Join();
   }
   trust::Signature By(const build::SecretKey& key) {
@@ -224,8 +199,8 @@ TEST_F(ThresholdTest, RevokedKeyNoLongerCounts) {
 
 TEST_F(BundleTest, SignatureOfAnotherDocumentTypeIsRefused) {
   Parts parts(bundle_);
-  parts.At("meta/signatures") = trust::SerializeSignatures(
-      {office_.keys[0].Sign(trust::kRootType, parts.At("meta/manifest"))});
+  parts.At("meta/signatures") =
+      Signed({office_.keys[0].Sign(trust::kRootType, parts.At("meta/manifest"))});
   EXPECT_THAT(Refusal(parts.Join(), trust_), HasSubstr("does not hold"));
 }
 
@@ -234,8 +209,7 @@ TEST_F(BundleTest, SignedButHostileManifestsAreRefused) {
     Parts parts(bundle_);
     std::string& manifest = parts.At("meta/manifest");
     manifest.replace(manifest.find(from), from.size(), to);
-    parts.At("meta/signatures") =
-        trust::SerializeSignatures({office_.keys[0].Sign(format::kManifestType, manifest)});
+    parts.At("meta/signatures") = Signed({office_.keys[0].Sign(format::kManifestType, manifest)});
     return parts.Join();
   };
   EXPECT_THAT(Refusal(with("config.json", "../../../tmp/x"), trust_), HasSubstr("refused"));
@@ -343,21 +317,17 @@ TEST_F(BundleTest, FailedReadsAreReportedWhereverTheyHappen) {
   int reads = 0;
   {
     const StringFile file(bundle_);
-    VerifyOptions options;
-    options.read.threads = 1;
-    ASSERT_TRUE(VerifyBundle(file, trust_, options));
+    ASSERT_TRUE(Check(file, trust_));
     reads = file.reads();
   }
   for (int n = 1; n <= reads; ++n) {
     StringFile file(bundle_);
     file.FailAtRead(n);
-    VerifyOptions options;
-    options.read.threads = 1;
-    const Result<Verified> verified = VerifyBundle(file, trust_, options);
-    ASSERT_FALSE(verified) << "read " << n;
-    EXPECT_EQ(verified.error().code(), ErrorCode::kIo) << "read " << n;
+    const Result<void> checked = Check(file, trust_);
+    ASSERT_FALSE(checked) << "read " << n;
+    EXPECT_EQ(checked.error().code(), ErrorCode::kIo) << "read " << n;
   }
 }
 
 }  // namespace
-}  // namespace skerry::import
+}  // namespace skerry::reader
