@@ -232,10 +232,7 @@ Result<void> CheckDocument(const Input& document) {
   if (entry.size > format::kMaxDocumentBytes) {
     return Error(ErrorCode::kExhausted, "document " + Quote(entry.name) + " is larger than 4 MiB");
   }
-  std::vector<uint8_t> head(std::min<uint64_t>(entry.size, inspect::kHeadBytes));
-  const size_t got = TRY(document.file->ReadAt(0, head));
-  head.resize(got);
-  return inspect::CheckContent(entry.name, head, entry.size <= inspect::kHeadBytes);
+  return inspect::CheckContent(entry.name, *document.file);
 }
 
 Result<void> CheckNames(const std::vector<SourceFile>& sources) {

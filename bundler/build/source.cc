@@ -128,8 +128,7 @@ class Walk {
     if (name_kind == NameKind::kUnfinished) return Unfinished(name);
     SourceFile file{name, At(name)};
     if (kind != FileKind::kFile) file = TRY(links_.Follow(name, file.path));
-    const bool code = !inspect::CheckContent(name, {}, /*whole=*/true);
-    if (code) {
+    if (inspect::IsCodeName(name)) {
       code_.insert(name);
     } else if (name_kind == NameKind::kOtherWeights) {
       other_weights_.insert(name);

@@ -1,18 +1,51 @@
 #include "bundler/inspect/content.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "appliance/base/encode.h"
 #include "bundler/format/names.h"
+#include "bundler/inspect/pickle.h"
 
 namespace skerry::inspect {
 
 namespace {
 
-constexpr std::string_view kCodeSuffixes[] = {".py",  ".pyc",   ".pyo", ".pyd", ".pyx", ".so",
-                                              ".dll", ".dylib", ".exe", ".sh",  ".bat", ".ps1"};
+// How much of a file's beginning is looked at, except for pickles.
+constexpr size_t kHeadBytes = 64 << 10;
+
+constexpr std::string_view kCodeSuffixes[] = {
+    ".py",  ".pyc",   ".pyo",  ".pyd", ".pyi", ".pyw",  ".pyx", ".whl",  ".egg", ".so",
+    ".dll", ".dylib", ".exe",  ".com", ".jar", ".wasm", ".sh",  ".bash", ".zsh", ".bat",
+    ".cmd", ".ps1",   ".psm1", ".vbs", ".js",  ".mjs",  ".lua", ".pl",   ".rb"};
+
+// What stands at the beginning of a file that hides its content from these checks.
+constexpr std::string_view kCompressed[] = {"\x1f\x8b",
+                                            "BZh",
+                                            "\xfd"
+                                            "7zXZ",
+                                            "\x28\xb5\x2f\xfd",
+                                            "\x04\x22\x4d\x18",
+                                            "7z\xbc\xaf",
+                                            "Rar!\x1a",
+                                            "x\x01",
+                                            "x\x9c",
+                                            "x\xda",
+                                            "ZF0x"};
+
+// ELF, Mach-O (both byte orders, and universal), WebAssembly.
+constexpr std::string_view kPrograms[] = {"#!",
+                                          "\x7f"
+                                          "ELF",
+                                          "\xfe\xed\xfa\xce",
+                                          "\xfe\xed\xfa\xcf",
+                                          "\xce\xfa\xed\xfe",
+                                          "\xcf\xfa\xed\xfe",
+                                          "\xca\xfe\xba\xbe",
+                                          std::string_view("\0asm", 4)};
+
+constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
 
 Error Refused(std::string_view name, std::string_view why) {
   return Error(ErrorCode::kUntrusted,
@@ -27,143 +60,50 @@ bool EndsWithFolded(std::string_view name, std::string_view suffix) {
   });
 }
 
-// Walks the opcodes of a pickle of protocol 0 or 1 (Lib/pickletools.py lists them with their
-// arguments).
-class PickleWalk {
- public:
-  explicit PickleWalk(std::span<const uint8_t> bytes) : bytes_(bytes) {}
-
-  enum class End { kStop, kOutOfBytes, kNotAPickle };
-
-  End Run() {
-    while (at_ < bytes_.size()) {
-      const char op = static_cast<char>(bytes_[at_++]);
-      if (op == '.') return End::kStop;
-      const std::optional<size_t> argument = ArgumentBytes(op);
-      if (!argument) return End::kNotAPickle;
-      if (*argument > bytes_.size() - at_) return End::kOutOfBytes;
-      at_ += *argument;
-    }
-    return End::kOutOfBytes;
-  }
-
-  bool imports() const { return imports_; }
-  bool at_end() const { return at_ == bytes_.size(); }
-
- private:
-  // Bytes of the argument; nullopt for an unknown opcode or a malformed argument.
-  std::optional<size_t> ArgumentBytes(char op) {
-    switch (op) {
-      case '(':
-      case '0':
-      case '1':
-      case '2':
-      case 'N':
-      case 'Q':
-      case 'R':
-      case 'a':
-      case 'b':
-      case 'd':
-      case '}':
-      case 'e':
-      case 'l':
-      case ']':
-      case 'o':
-      case 's':
-      case 't':
-      case ')':
-      case 'u':
-        return 0;
-      case 'K':
-      case 'U':
-      case 'h':
-      case 'q':
-        return op == 'U' ? Counted(1) : std::optional<size_t>(1);
-      case 'M':
-        return 2;
-      case 'J':
-      case 'j':
-      case 'r':
-        return 4;
-      case 'T':
-      case 'X':
-        return Counted(4);
-      case 'G':
-        return 8;
-      case 'F':
-      case 'I':
-      case 'L':
-      case 'P':
-      case 'S':
-      case 'V':
-      case 'g':
-      case 'p':
-        return Line(0);
-      case 'c':
-      case 'i': {
-        imports_ = true;
-        const std::optional<size_t> module = Name(0);
-        return module ? Name(*module) : std::nullopt;
-      }
-      default:
-        return std::nullopt;
-    }
-  }
-
-  std::optional<size_t> Counted(size_t width) const {
-    if (bytes_.size() - at_ < width) return bytes_.size();
-    size_t count = 0;
-    for (size_t i = width; i-- > 0;) count = count << 8 | bytes_[at_ + i];
-    return width + count;
-  }
-
-  // Up to and with the next line feed, from `skip` bytes further on.
-  std::optional<size_t> Line(size_t skip) const {
-    const auto rest = bytes_.subspan(at_ + skip);
-    const auto end = std::find(rest.begin(), rest.end(), '\n');
-    if (end == rest.end()) return bytes_.size();
-    return skip + static_cast<size_t>(end - rest.begin()) + 1;
-  }
-
-  // A line that can be the name of a Python module or attribute.
-  std::optional<size_t> Name(size_t skip) const {
-    if (skip > bytes_.size() - at_) return skip;
-    const std::optional<size_t> end = Line(skip);
-    if (*end > bytes_.size() - at_) return end;
-    const auto line = bytes_.subspan(at_ + skip, *end - skip - 1);
-    const bool ok = !line.empty() && std::all_of(line.begin(), line.end(), [](uint8_t c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             c == '_' || c == '.' || c >= 0x80;
-    });
-    return ok ? end : std::nullopt;
-  }
-
-  std::span<const uint8_t> bytes_;
-  size_t at_ = 0;
-  bool imports_ = false;
-};
-
-}  // namespace
-
-bool IsPickle(std::span<const uint8_t> bytes, bool whole) {
-  // PROTO, then an opcode: protocols 2 to 5 begin so.
-  if (bytes.size() >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5) return true;
-  PickleWalk walk(bytes);
-  const PickleWalk::End end = walk.Run();
-  if (!walk.imports()) return false;
-  // What follows STOP is not read by an unpickler, so bytes after it do not make it harmless.
-  return end == PickleWalk::End::kStop || (end == PickleWalk::End::kOutOfBytes && !whole);
+bool BeginsWithAny(std::string_view text, std::span<const std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](std::string_view beginning) { return text.starts_with(beginning); });
 }
 
-Result<void> CheckContent(std::string_view name, std::span<const uint8_t> head, bool whole) {
-  for (const std::string_view suffix : kCodeSuffixes) {
-    if (EndsWithFolded(name, suffix)) return Refused(name, "program code does not travel");
-  }
+uint64_t NumberAt(std::span<const uint8_t> bytes, size_t at, size_t width) {
+  uint64_t value = 0;
+  for (size_t i = width; i-- > 0;) value = value << 8 | bytes[at + i];
+  return value;
+}
+
+// Windows: an MZ header whose field at 0x3c leads to "PE", or a beginning that text never has.
+bool IsPortableExecutable(std::span<const uint8_t> head, bool whole) {
   const std::string_view text = AsText(head);
-  if (text.starts_with("#!") ||
-      text.starts_with("\x7f"
-                       "ELF") ||
-      (text.starts_with("MZ") && head.size() > 2 && head[2] < 0x20 && !whole)) {
+  if (!text.starts_with("MZ") || head.size() < 0x40) return false;
+  const uint64_t at = NumberAt(head, 0x3c, 4);
+  if (at < head.size()) return text.substr(at).starts_with(std::string_view("PE\0\0", 4));
+  return !whole && head[2] < 0x20;
+}
+
+// The format's own rule: the superblock lies at 0, 512, 1024, 2048, ...
+bool IsHdf5(std::string_view head) {
+  if (head.starts_with(kHdf5)) return true;
+  for (size_t at = 512; at < head.size(); at *= 2) {
+    if (head.substr(at).starts_with(kHdf5)) return true;
+  }
+  return false;
+}
+
+// numpy/lib/format.py: a file of the type 'O', alone or as a field, holds a pickle. The other words
+// of the header have no capital O.
+bool IsObjectArray(std::span<const uint8_t> head) {
+  const std::string_view text = AsText(head);
+  if (!text.starts_with("\x93NUMPY") || head.size() < 12) return false;
+  const size_t width = head[6] == 1 ? 2 : 4;
+  const uint64_t length = NumberAt(head, 8, width);
+  const std::string_view header = text.substr(8 + width).substr(0, length);
+  return header.size() < length || header.find('O') != std::string_view::npos;
+}
+
+Result<void> CheckHead(std::string_view name, const File& file, std::span<const uint8_t> head,
+                       bool whole) {
+  const std::string_view text = AsText(head);
+  if (BeginsWithAny(text, kPrograms) || IsPortableExecutable(head, whole)) {
     return Refused(name, "it is a program");
   }
   // Weights in these two formats have a structure check of their own, and a header length may look
@@ -177,17 +117,41 @@ Result<void> CheckContent(std::string_view name, std::span<const uint8_t> head, 
   if (text.size() > 262 && text.substr(257, 5) == "ustar") {
     return Refused(name, "it is a tar archive; unpack it first");
   }
-  if (IsPickle(head, whole)) {
+  const bool pickle = TRY(IsPickle(file));
+  if (pickle) {
     return Refused(name,
                    "it is a Python pickle, which runs code when read; convert the weights to "
                    "safetensors");
   }
-  constexpr size_t kNumpyHeaderBytes = 4096;
-  if (text.starts_with("\x93NUMPY") &&
-      text.substr(0, kNumpyHeaderBytes).find("|O") != std::string_view::npos) {
+  if (IsObjectArray(head)) {
     return Refused(name, "it is a NumPy file of Python objects (pickles)");
   }
+  if (IsHdf5(text)) {
+    return Refused(
+        name,
+        "it is an HDF5 file (Keras), which may carry Python code; convert the weights to "
+        "safetensors");
+  }
+  if (BeginsWithAny(text, kCompressed)) {
+    return Refused(name, "it is compressed, so its content cannot be checked; unpack it first");
+  }
   return {};
+}
+
+}  // namespace
+
+bool IsCodeName(std::string_view name) {
+  return std::any_of(std::begin(kCodeSuffixes), std::end(kCodeSuffixes),
+                     [&](std::string_view suffix) { return EndsWithFolded(name, suffix); });
+}
+
+Result<void> CheckContent(std::string_view name, const File& file) {
+  if (IsCodeName(name)) return Refused(name, "program code does not travel");
+  const uint64_t size = TRY(file.Size());
+  std::vector<uint8_t> buffer(std::min<uint64_t>(size, kHeadBytes));
+  const size_t got = TRY(file.ReadAt(0, buffer));
+  const std::span<const uint8_t> head(buffer.data(), got);
+  return CheckHead(name, file, head, size <= kHeadBytes);
 }
 
 }  // namespace skerry::inspect

@@ -1,23 +1,18 @@
 // What must not travel in a bundle: code, and data formats that run code when they are read.
 #pragma once
 
-#include <cstdint>
-#include <span>
 #include <string_view>
 
+#include "appliance/base/files.h"
 #include "appliance/base/result.h"
 
 namespace skerry::inspect {
 
-// How much of a file's beginning CheckContent wants to see.
-inline constexpr size_t kHeadBytes = 64 << 10;
+// Whether a file of this name is program code (by its suffix).
+bool IsCodeName(std::string_view name);
 
-// kUntrusted, with the reason, for program code by `name` and for programs, archives and pickles by
-// their first bytes (`head`; `whole` when the file is no longer than that).
-Result<void> CheckContent(std::string_view name, std::span<const uint8_t> head, bool whole);
-
-// Whether `bytes` are a pickle that can import a name (Python's pickletools, protocols 0 to 5):
-// begins as one of protocol 2 and up, or is one of protocol 0 or 1 that imports.
-bool IsPickle(std::span<const uint8_t> bytes, bool whole);
+// kUntrusted, with the reason, for program code by `name` and for programs, archives, compressed
+// files, HDF5 and pickles by their content. `name` is quoted in errors.
+Result<void> CheckContent(std::string_view name, const File& file);
 
 }  // namespace skerry::inspect

@@ -11,15 +11,13 @@ namespace skerry::inspect {
 
 namespace {
 
-using internal::GgufCursor;
+using internal::Cursor;
 
-constexpr uint64_t kMaxTensorNameBytes = 64;  // docs/gguf.md
+constexpr uint64_t kMaxTensorNameBytes = 63;  // ggml.h: GGML_MAX_NAME with its final zero
 constexpr uint64_t kMaxArchitectureBytes = 64;
 constexpr uint32_t kMaxDimensions = 4;
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr uint64_t kMaxAlignment = 1 << 20;
-// Types of numbers in metadata, docs/gguf.md.
-constexpr uint64_t kU16 = 2, kI32 = 5, kU64 = 10;
 
 constexpr std::string_view kKeptStrings[] = {"general.name", "general.license",
                                              "general.license.name", "general.organization",
@@ -31,7 +29,9 @@ constexpr std::string_view kKeptNumbers[] = {"block_count",
                                              "attention.head_count_kv",
                                              "attention.key_length",
                                              "attention.value_length",
-                                             "split.count"};
+                                             "split.count",
+                                             "split.no",
+                                             "split.tensors.count"};
 constexpr uint64_t kMaxKeptBytes = 1024;
 
 struct TensorType {
@@ -52,18 +52,30 @@ constexpr TensorType kTensorTypes[] = {
     {"IQ4_XS", 23, 256, 136}, {"I8", 24, 1, 1},         {"I16", 25, 1, 2},
     {"I32", 26, 1, 4},        {"I64", 27, 1, 8},        {"F64", 28, 1, 8},
     {"IQ1_M", 29, 256, 56},   {"BF16", 30, 1, 2},       {"TQ1_0", 34, 256, 54},
-    {"TQ2_0", 35, 256, 66},   {"MXFP4", 39, 32, 17},
+    {"TQ2_0", 35, 256, 66},   {"MXFP4", 39, 32, 17},    {"NVFP4", 40, 64, 36},
+    {"Q1_0", 41, 128, 18},
 };
 
 Error Bad(std::string message) { return Error(ErrorCode::kCorrupt, std::move(message)); }
 
+// Readers take these arrays for one of a fixed type and as long as the list of tokens, some without
+// looking (llama.cpp, src/llama-vocab.cpp).
+struct TokenArray {
+  std::string_view key;
+  uint64_t type;
+};
+constexpr TokenArray kTokenArrays[] = {{"tokenizer.ggml.tokens", internal::kGgufString},
+                                       {"tokenizer.ggml.scores", internal::kGgufF32},
+                                       {"tokenizer.ggml.token_type", internal::kGgufI32}};
+
 struct Metadata {
   GgufSummary summary;
+  std::map<std::string, uint64_t> token_arrays;  // their lengths
   uint64_t alignment = kDefaultAlignment;
 };
 
 // Reads a string or number that the summary keeps; false when this is not one.
-Result<bool> KeepValue(GgufCursor& cursor, const std::string& key, uint64_t type,
+Result<bool> KeepValue(Cursor& cursor, const std::string& key, uint64_t type,
                        GgufSummary& summary) {
   if (type == internal::kGgufString &&
       std::find(std::begin(kKeptStrings), std::end(kKeptStrings), key) != std::end(kKeptStrings)) {
@@ -75,18 +87,19 @@ Result<bool> KeepValue(GgufCursor& cursor, const std::string& key, uint64_t type
     summary.strings[key] = TRY(cursor.Bytes(length));
     return true;
   }
-  const bool unsigned_number =
-      type == kU16 || type == internal::kGgufU32 || type == kU64 || type == kI32;
+  const bool unsigned_number = type == internal::kGgufU16 || type == internal::kGgufU32 ||
+                               type == internal::kGgufU64 || type == internal::kGgufI32;
   const auto kept = std::find_if(
       std::begin(kKeptNumbers), std::end(kKeptNumbers),
       [&](std::string_view name) { return key == name || key.ends_with("." + std::string(name)); });
   if (!unsigned_number || kept == std::end(kKeptNumbers)) return false;
-  summary.numbers[std::string(*kept)] = TRY(cursor.Number(type == kU16 ? 2 : type == kU64 ? 8 : 4));
+  summary.numbers[std::string(*kept)] = TRY(cursor.Number(type == internal::kGgufU16   ? 2
+                                                          : type == internal::kGgufU64 ? 8
+                                                                                       : 4));
   return true;
 }
 
-Result<bool> TakeValue(const std::string& key, uint64_t type, GgufCursor& cursor,
-                       Metadata& metadata) {
+Result<bool> TakeValue(const std::string& key, uint64_t type, Cursor& cursor, Metadata& metadata) {
   if (key == "general.architecture") {
     if (type != internal::kGgufString) return Bad("it must be a string");
     metadata.summary.architecture = TRY(cursor.Text(kMaxArchitectureBytes));
@@ -101,7 +114,31 @@ Result<bool> TakeValue(const std::string& key, uint64_t type, GgufCursor& cursor
     }
     return true;
   }
+  const auto tokens = std::find_if(std::begin(kTokenArrays), std::end(kTokenArrays),
+                                   [&](const TokenArray& known) { return known.key == key; });
+  if (tokens != std::end(kTokenArrays)) {
+    if (type != internal::kGgufArray) return Bad("it must be an array");
+    Cursor ahead = cursor;
+    const internal::GgufArray array = TRY(internal::ReadGgufArrayHead(ahead));
+    if (array.type != tokens->type) {
+      return Bad("an array of type " + std::to_string(array.type) + ", expected " +
+                 std::to_string(tokens->type));
+    }
+    metadata.token_arrays[key] = array.count;
+    return false;
+  }
   return KeepValue(cursor, key, type, metadata.summary);
+}
+
+Result<void> CheckTokenArrays(const Metadata& metadata) {
+  for (const auto& [key, count] : metadata.token_arrays) {
+    const auto tokens = metadata.token_arrays.find("tokenizer.ggml.tokens");
+    if (tokens != metadata.token_arrays.end() && tokens->second != count) {
+      return Bad("key " + format::Quote(key) + " has " + std::to_string(count) + " entries for " +
+                 std::to_string(tokens->second) + " tokens");
+    }
+  }
+  return {};
 }
 
 struct Tensor {
@@ -111,7 +148,7 @@ struct Tensor {
   std::string_view type;
 };
 
-Result<Tensor> ReadTensor(GgufCursor& cursor) {
+Result<Tensor> ReadTensor(Cursor& cursor) {
   const uint64_t n_dims = TRY(cursor.Number(4));
   if (n_dims < 1 || n_dims > kMaxDimensions)
     return Bad("it has " + std::to_string(n_dims) + " dimensions");
@@ -150,19 +187,21 @@ Result<uint64_t> Align(uint64_t value, uint64_t alignment) {
 
 Result<GgufSummary> CheckGguf(const File& file) {
   const uint64_t size = TRY(file.Size());
-  GgufCursor cursor(file, size);
+  Cursor cursor(file, size);
   const internal::GgufHeader header = TRY(internal::ReadGgufHeader(cursor));
   Metadata metadata;
   TRY(internal::WalkGgufKeys(cursor, header,
-                             [&](const std::string& key, uint64_t type, GgufCursor& at) {
+                             [&](const std::string& key, uint64_t type, Cursor& at) {
                                return TakeValue(key, type, at, metadata);
                              }));
+  TRY(CheckTokenArrays(metadata));
   std::set<std::string> names;
   uint64_t data_bytes = 0;    // rounded up
   uint64_t data_minimum = 0;  // without the padding of the last tensor
   for (uint64_t i = 0; i < header.tensors; ++i) {
     const std::string name = TRY(cursor.Text(kMaxTensorNameBytes).WithContext("tensor name"));
     const std::string context = "tensor " + format::Quote(name);
+    if (name.find('\0') != std::string::npos) return Bad(context + " holds a zero byte");
     if (!names.insert(name).second) return Bad(context + " occurs twice");
     const Tensor tensor = TRY(ReadTensor(cursor).WithContext(context));
     if (tensor.offset != data_bytes) {

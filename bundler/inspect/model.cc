@@ -46,11 +46,14 @@ bool HasTokenizer(const ModelFiles& files) {
          CountTop(files, "tokenizer.model.", "") > 0;
 }
 
-// Transformers runs Python code that 'auto_map' names, so a model with it depends on code.
+// Transformers runs Python code that 'auto_map' or 'custom_pipelines' names, so a model with it
+// depends on code.
 bool NamesCode(const Json& json) {
   if (json.is_object()) {
     for (const auto& item : json.items()) {
-      if (item.key() == "auto_map" || NamesCode(item.value())) return true;
+      const bool trusts = item.key() == "trust_remote_code" && item.value() == true;
+      if (item.key() == "auto_map" || item.key() == "custom_pipelines" || trusts) return true;
+      if (NamesCode(item.value())) return true;
     }
   } else if (json.is_array()) {
     return std::any_of(json.begin(), json.end(), NamesCode);
@@ -63,7 +66,8 @@ Result<void> CheckConfig(const ModelFiles& files, const std::string& name) {
   if (NamesCode(json)) {
     return Error(ErrorCode::kUntrusted,
                  "file " + Quote(name) +
-                     " is refused: it has 'auto_map', so the model needs Python code of its own; "
+                     " is refused: it has 'auto_map', 'custom_pipelines' or 'trust_remote_code', "
+                     "so the model needs Python code of its own; "
                      "models that do are not supported");
   }
   return {};
@@ -71,11 +75,7 @@ Result<void> CheckConfig(const ModelFiles& files, const std::string& name) {
 
 Result<void> CheckFile(const ModelFiles& files, const std::string& name) {
   const std::unique_ptr<File> file = TRY(files.open(name));
-  const uint64_t size = TRY(file->Size());
-  std::string head(std::min<uint64_t>(size, kHeadBytes), '\0');
-  const size_t got = TRY(file->ReadAt(0, {reinterpret_cast<uint8_t*>(head.data()), head.size()}));
-  head.resize(got);
-  TRY(CheckContent(name, AsBytes(head), size <= kHeadBytes));
+  TRY(CheckContent(name, *file));
   if (name.ends_with(".safetensors")) {
     return CheckSafetensors(*file).WithContext("file " + Quote(name));
   }
@@ -123,7 +123,27 @@ Result<void> CheckHuggingFace(const ModelFiles& files) {
   return {};
 }
 
-// "NAME-00001-of-00003.gguf": all three parts are there.
+// llama.cpp, tools/gguf-split: each part says which it is, counting from 0, and of how many.
+Result<void> CheckGgufPart(const ModelFiles& files, const std::string& name, uint64_t part,
+                           uint64_t parts, uint64_t& tensors, uint64_t& claimed) {
+  const std::unique_ptr<File> file = TRY(files.open(name));
+  const GgufSummary summary = TRY(CheckGguf(*file).WithContext("file " + Quote(name)));
+  const auto number = [&](const char* key) {
+    const auto found = summary.numbers.find(key);
+    return found == summary.numbers.end() ? uint64_t{0} : found->second;
+  };
+  if (number("split.no") + 1 != part || number("split.count") != parts) {
+    return Error(ErrorCode::kCorrupt, "file " + Quote(name) + " says of itself that it is part " +
+                                          std::to_string(number("split.no") + 1) + " of " +
+                                          std::to_string(number("split.count")) +
+                                          ": it was renamed or mixed up");
+  }
+  tensors += summary.tensors;
+  claimed = number("split.tensors.count");
+  return {};
+}
+
+// "NAME-00001-of-00003.gguf": all three parts are there and belong together.
 Result<void> CheckGgufParts(const ModelFiles& files) {
   constexpr std::string_view kPattern = "-00001-of-00001.gguf";
   for (const std::string& name : files.names) {
@@ -134,11 +154,30 @@ Result<void> CheckGgufParts(const ModelFiles& files) {
         count.find_first_not_of("0123456789") != std::string::npos) {
       continue;
     }
-    for (int part = 1; part <= std::stoi(count); ++part) {
+    if (name.substr(at + 1, 5) != "00001") {
+      const std::string first = name.substr(0, at + 1) + "00001" + name.substr(at + 6);
+      if (!Has(files, first)) return NoModel("part " + Quote(first) + " of the model is missing");
+      continue;
+    }
+    const int parts = std::stoi(count);
+    const auto part_name = [&](int part) {
       const std::string digits = std::to_string(part);
-      const std::string wanted = name.substr(0, at + 1) + std::string(5 - digits.size(), '0') +
-                                 digits + name.substr(at + 6);
-      if (!Has(files, wanted)) return NoModel("part " + Quote(wanted) + " of the model is missing");
+      return name.substr(0, at + 1) + std::string(5 - digits.size(), '0') + digits +
+             name.substr(at + 6);
+    };
+    for (int part = 1; part <= parts; ++part) {
+      if (Has(files, part_name(part))) continue;
+      return NoModel("part " + Quote(part_name(part)) + " of the model is missing");
+    }
+    uint64_t tensors = 0, claimed = 0;
+    for (int part = 1; part <= parts; ++part) {
+      TRY(CheckGgufPart(files, part_name(part), static_cast<uint64_t>(part),
+                        static_cast<uint64_t>(parts), tensors, claimed));
+    }
+    if (claimed != tensors) {
+      return Error(ErrorCode::kCorrupt, "file " + Quote(name) + ": 'split.tensors.count' is " +
+                                            std::to_string(claimed) + ", its parts have " +
+                                            std::to_string(tensors));
     }
   }
   return {};

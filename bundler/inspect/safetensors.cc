@@ -128,6 +128,9 @@ Result<void> CheckSafetensors(const File& file, TensorElements* elements) {
       TRY(CheckMetadata(item.value()));
       continue;
     }
+    if (item.key().find('\0') != std::string::npos) {
+      return Bad("tensor " + format::Quote(item.key()) + ": its name holds a zero byte");
+    }
     const Result<Range> range = CheckTensor(item.value());
     if (!range) return Bad("tensor " + format::Quote(item.key()) + ": " + range.error().message());
     ranges.push_back(*range);

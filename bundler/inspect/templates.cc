@@ -127,10 +127,10 @@ Result<void> AddGguf(const ModelFiles& files, const std::string& file, Collectio
   const std::string context = "file " + Quote(file);
   const std::unique_ptr<File> open = TRY(files.open(file));
   const uint64_t size = TRY(open->Size());
-  internal::GgufCursor cursor(*open, size);
+  internal::Cursor cursor(*open, size);
   const internal::GgufHeader header = TRY(internal::ReadGgufHeader(cursor).WithContext(context));
   const auto take = [&](const std::string& key, uint64_t type,
-                        internal::GgufCursor& at) -> Result<bool> {
+                        internal::Cursor& at) -> Result<bool> {
     const std::optional<std::string> name = NameOfGgufKey(key);
     if (!name) return false;
     if (type != internal::kGgufString) {

@@ -13,90 +13,40 @@ constexpr uint64_t kMaxKeys = 1 << 16;
 constexpr uint64_t kMaxTensors = 1 << 18;
 constexpr uint64_t kMaxKeyBytes = 65535;            // docs/gguf.md
 constexpr uint64_t kMaxKeyBytesTogether = 4 << 20;  // they are all in memory at once
-constexpr int kMaxArrayDepth = 3;
+// What a reader has to keep of a file, and this walk has to pass.
+constexpr uint64_t kMaxHeaderBytes = 1 << 30;
 constexpr unsigned kScalarBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
 Error Bad(std::string message) { return Error(ErrorCode::kCorrupt, std::move(message)); }
 
-Result<void> SkipValue(GgufCursor& cursor, uint64_t type, int depth) {
+Result<void> SkipScalar(Cursor& cursor, uint64_t type) {
   if (type == kGgufString) {
     const uint64_t length = TRY(cursor.Number(8));
     return cursor.Skip(length);
   }
-  if (type != kGgufArray) {
-    if (type >= std::size(kScalarBytes)) return Bad("unknown type " + std::to_string(type));
-    if (type != kGgufBool) return cursor.Skip(kScalarBytes[type]);
-    const uint64_t value = TRY(cursor.Number(1));
-    if (value > 1) return Bad("a bool that is neither 0 nor 1");
-    return {};
-  }
-  if (depth >= kMaxArrayDepth) return Bad("arrays nested too deeply");
-  const uint64_t element = TRY(cursor.Number(4));
-  const uint64_t count = TRY(cursor.Number(8));
-  if (element >= std::size(kScalarBytes)) return Bad("unknown type " + std::to_string(element));
-  if (element != kGgufString && element != kGgufArray && element != kGgufBool) {
-    uint64_t bytes = 0;
-    if (__builtin_mul_overflow(count, uint64_t{kScalarBytes[element]}, &bytes)) {
-      return Bad("an array's size overflows");
-    }
-    return cursor.Skip(bytes);
-  }
-  // Each element takes at least one byte, so the loop is bounded by the file.
-  if (count > cursor.size() - cursor.position()) return Bad("an array is longer than the file");
-  for (uint64_t i = 0; i < count; ++i) TRY(SkipValue(cursor, element, depth + 1));
+  if (type != kGgufBool) return cursor.Skip(kScalarBytes[type]);
+  const uint64_t value = TRY(cursor.Number(1));
+  if (value > 1) return Bad("a bool that is neither 0 nor 1");
   return {};
+}
+
+Result<void> SkipArray(Cursor& cursor, const GgufArray& array) {
+  if (array.type != kGgufString && array.type != kGgufBool) {
+    return cursor.Skip(array.count * kScalarBytes[array.type]);
+  }
+  for (uint64_t i = 0; i < array.count; ++i) TRY(SkipScalar(cursor, array.type));
+  return {};
+}
+
+// Names are used as C strings and shown on terminals.
+bool IsKey(std::string_view key) {
+  return !key.empty() &&
+         std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 }  // namespace
 
-Result<void> GgufCursor::Skip(uint64_t count) {
-  if (count > size_ - position_) return Bad("it ends in the middle of its header");
-  position_ += count;
-  return {};
-}
-
-Result<uint64_t> GgufCursor::Number(unsigned width) {
-  uint8_t bytes[8];
-  TRY(Read({bytes, width}));
-  uint64_t value = 0;
-  for (unsigned i = width; i-- > 0;) value = value << 8 | bytes[i];
-  return value;
-}
-
-Result<std::string> GgufCursor::Text(uint64_t max_bytes) {
-  const uint64_t length = TRY(Number(8));
-  if (length > max_bytes) {
-    return Bad("a string of " + std::to_string(length) + " bytes where " +
-               std::to_string(max_bytes) + " are allowed");
-  }
-  return Bytes(length);
-}
-
-Result<std::string> GgufCursor::Bytes(uint64_t count) {
-  if (count > size_ - position_) return Bad("it ends in the middle of its header");
-  std::string text(count, '\0');
-  TRY(Read({reinterpret_cast<uint8_t*>(text.data()), text.size()}));
-  return text;
-}
-
-Result<void> GgufCursor::Read(std::span<uint8_t> out) {
-  if (out.size() > size_ - position_) return Bad("it ends in the middle of its header");
-  while (!out.empty()) {
-    if (position_ < start_ || position_ >= start_ + filled_) {
-      start_ = position_;
-      filled_ = TRY(file_.ReadAt(start_, buffer_));
-      if (filled_ == 0) return Bad("it became shorter while it was read");
-    }
-    const size_t at = static_cast<size_t>(position_ - start_);
-    const size_t count = std::min(out.size(), filled_ - at);
-    std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(at), count, out.begin());
-    out = out.subspan(count);
-    position_ += count;
-  }
-  return {};
-}
-
-Result<GgufHeader> ReadGgufHeader(GgufCursor& cursor) {
+Result<GgufHeader> ReadGgufHeader(Cursor& cursor) {
   constexpr uint64_t kMagic = 0x46554747;  // "GGUF", little-endian
   const Result<uint64_t> magic = cursor.Number(4);
   if (!magic || *magic != kMagic) return Bad("it is not a GGUF file");
@@ -114,18 +64,43 @@ Result<GgufHeader> ReadGgufHeader(GgufCursor& cursor) {
   return header;
 }
 
-Result<void> WalkGgufKeys(GgufCursor& cursor, const GgufHeader& header, const TakeGgufValue& take) {
+Result<GgufArray> ReadGgufArrayHead(Cursor& cursor) {
+  GgufArray array;
+  array.type = TRY(cursor.Number(4));
+  array.count = TRY(cursor.Number(8));
+  if (array.type == kGgufArray) return Bad("an array of arrays, which no reader takes");
+  if (array.type >= std::size(kScalarBytes)) {
+    return Bad("unknown type " + std::to_string(array.type));
+  }
+  // A string has a length of 8 bytes.
+  const uint64_t least = array.type == kGgufString ? 8 : kScalarBytes[array.type];
+  if (array.count > (cursor.size() - cursor.position()) / least) {
+    return Bad("an array is longer than the file");
+  }
+  return array;
+}
+
+Result<void> SkipGgufValue(Cursor& cursor, uint64_t type) {
+  if (type >= std::size(kScalarBytes)) return Bad("unknown type " + std::to_string(type));
+  if (type != kGgufArray) return SkipScalar(cursor, type);
+  const GgufArray array = TRY(ReadGgufArrayHead(cursor));
+  return SkipArray(cursor, array);
+}
+
+Result<void> WalkGgufKeys(Cursor& cursor, const GgufHeader& header, const TakeGgufValue& take) {
   std::set<std::string> keys;
   uint64_t key_bytes = 0;
   for (uint64_t i = 0; i < header.keys; ++i) {
     const std::string key = TRY(cursor.Text(kMaxKeyBytes));
     const std::string context = "key " + format::Quote(key);
+    if (!IsKey(key)) return Bad(context + " must be printable ASCII without spaces");
     key_bytes += key.size();
     if (key_bytes > kMaxKeyBytesTogether) return Bad("its keys are longer than 4 MiB together");
     if (!keys.insert(key).second) return Bad(context + " occurs twice");
     const uint64_t type = TRY(cursor.Number(4));
     const bool taken = TRY(take(key, type, cursor).WithContext(context));
-    if (!taken) TRY(SkipValue(cursor, type, 0).WithContext(context));
+    if (!taken) TRY(SkipGgufValue(cursor, type).WithContext(context));
+    if (cursor.position() > kMaxHeaderBytes) return Bad("its metadata are longer than 1 GiB");
   }
   return {};
 }

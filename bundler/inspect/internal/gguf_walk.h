@@ -4,46 +4,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
-#include <vector>
 
-#include "appliance/base/files.h"
 #include "appliance/base/result.h"
+#include "bundler/inspect/internal/cursor.h"
 
 namespace skerry::inspect::internal {
 
 // Types of metadata values, docs/gguf.md.
-inline constexpr uint64_t kGgufU32 = 4, kGgufBool = 7, kGgufString = 8, kGgufArray = 9;
-
-// Reads forward through a buffer; kCorrupt instead of passing the end of the file.
-class GgufCursor {
- public:
-  // Of `file`, which is `size` bytes long and outlives this.
-  GgufCursor(const File& file, uint64_t size) : file_(file), size_(size), buffer_(kBufferBytes) {}
-
-  uint64_t position() const { return position_; }
-  uint64_t size() const { return size_; }
-
-  Result<void> Skip(uint64_t count);
-  // `width` bytes, little-endian; at most 8.
-  Result<uint64_t> Number(unsigned width);
-  // A length of 8 bytes and that many bytes.
-  Result<std::string> Text(uint64_t max_bytes);
-  Result<std::string> Bytes(uint64_t count);
-
- private:
-  static constexpr size_t kBufferBytes = 64 << 10;
-
-  Result<void> Read(std::span<uint8_t> out);
-
-  const File& file_;
-  uint64_t size_;
-  uint64_t position_ = 0;
-  uint64_t start_ = 0;  // of the buffer's content in the file
-  size_t filled_ = 0;
-  std::vector<uint8_t> buffer_;
-};
+inline constexpr uint64_t kGgufU16 = 2, kGgufU32 = 4, kGgufI32 = 5, kGgufF32 = 6, kGgufU64 = 10;
+inline constexpr uint64_t kGgufBool = 7, kGgufString = 8, kGgufArray = 9;
 
 struct GgufHeader {
   uint64_t tensors = 0;
@@ -51,15 +21,25 @@ struct GgufHeader {
 };
 
 // From the beginning of the file.
-Result<GgufHeader> ReadGgufHeader(GgufCursor& cursor);
+Result<GgufHeader> ReadGgufHeader(Cursor& cursor);
+
+struct GgufArray {
+  uint64_t type = 0;
+  uint64_t count = 0;
+};
+
+// At a value of type kGgufArray: what it holds. Not an array again, and no more than the file has.
+Result<GgufArray> ReadGgufArrayHead(Cursor& cursor);
+// Past a value of `type`; kCorrupt for one that is not well-formed.
+Result<void> SkipGgufValue(Cursor& cursor, uint64_t type);
 
 // Called with each key and the type of its value, the cursor at the value: true when the value was
 // read, false to have it skipped.
 using TakeGgufValue =
-    std::function<Result<bool>(const std::string& key, uint64_t type, GgufCursor& cursor)>;
+    std::function<Result<bool>(const std::string& key, uint64_t type, Cursor& cursor)>;
 
 // All keys behind the header; kCorrupt, naming the key, for what is not well-formed or occurs
 // twice.
-Result<void> WalkGgufKeys(GgufCursor& cursor, const GgufHeader& header, const TakeGgufValue& take);
+Result<void> WalkGgufKeys(Cursor& cursor, const GgufHeader& header, const TakeGgufValue& take);
 
 }  // namespace skerry::inspect::internal

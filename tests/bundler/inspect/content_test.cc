@@ -4,16 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
-#include "appliance/base/encode.h"
+#include "appliance/base/files.h"
+#include "appliance/base/testing/fixtures.h"
+#include "tests/bundler/string_file.h"
 
 namespace skerry::inspect {
 namespace {
 
 using ::testing::HasSubstr;
+using namespace std::string_literals;
 
-std::string Refusal(std::string_view name, std::string_view content, bool whole = true) {
-  const Result<void> checked = CheckContent(name, AsBytes(content), whole);
+std::string Refusal(std::string_view name, const std::string& content) {
+  const Result<void> checked = CheckContent(name, skerry::testing::StringFile(content));
   if (checked) return "";
   EXPECT_EQ(checked.error().code(), ErrorCode::kUntrusted);
   return checked.error().message();
@@ -43,33 +47,79 @@ TEST(ContentTest, CodeIsRefusedByNameAndContent) {
               HasSubstr("program"));
 }
 
-// Written by Python's pickle module: pickle.dumps(os.system, protocol=N) and a list of numbers.
-TEST(ContentTest, PicklesAreRefusedWhateverTheirName) {
-  const std::string protocol0 = "cposix\nsystem\np0\n.";
-  EXPECT_THAT(Refusal("notes.txt", protocol0), HasSubstr("pickle"));
-  EXPECT_THAT(Refusal("notes.txt", std::string("cposix\nsystem\nq\0.", 17)), HasSubstr("pickle"));
-  EXPECT_THAT(Refusal("notes.txt", "(dp0\nS'a'\np1\ncposix\nsystem\np2\ns."), HasSubstr("pickle"));
-  EXPECT_THAT(Refusal("x", "(S'id'\nios\nsystem\n."), HasSubstr("pickle"));
-  EXPECT_THAT(Refusal("notes.txt", protocol0 + "trailing text"), HasSubstr("pickle"))
-      << "an unpickler stops at STOP";
-  EXPECT_THAT(Refusal("x.bin",
-                      "\x80\x02"
-                      "cposix\nsystem\n."),
-              HasSubstr("pickle"));
-  EXPECT_THAT(Refusal("x.bin", "\x80\x04\x95\x14"), HasSubstr("pickle"));
-  EXPECT_THAT(Refusal("x.bin", "\x80\x05K\x01."), HasSubstr("pickle"));
+TEST(ContentTest, ProgramsAreRefusedByContent) {
+  std::string windows =
+      "MZ\x90" + std::string(0x39, '\0') + "\x50\0\0\0"s + std::string(16, '\0') + "PE\0\0"s;
+  for (const std::string& program :
+       {windows, "\xcf\xfa\xed\xfe\x07"s, "\xca\xfe\xba\xbe\0"s, "\0asm\1"s}) {
+    EXPECT_THAT(Refusal("weights.dat", program), HasSubstr("program"));
+  }
+  EXPECT_EQ(Refusal("vocab.txt", "MZ is a word\n" + std::string(100, 'x')), "");
 }
 
-TEST(ContentTest, LongPicklesAreRecognisedByTheirBeginning) {
-  const std::string head = "cposix\nsystem\n(S'" + std::string(kHeadBytes, 'a');
-  EXPECT_THAT(Refusal("x", head.substr(0, kHeadBytes), /*whole=*/false), HasSubstr("pickle"));
+TEST(ContentTest, PicklesAreRefusedWhateverTheirName) {
+  for (const char* name :
+       {"notes.txt", "pytorch_model.bin", "a.pt", "a.pth", "a.ckpt", "a.pkl", "a.joblib"}) {
+    EXPECT_THAT(Refusal(name, "cposix\nsystem\np0\n."), HasSubstr("pickle")) << name;
+    EXPECT_THAT(Refusal(name, "\x80\x05K\x01."), HasSubstr("pickle")) << name;
+  }
 }
 
 TEST(ContentTest, ArchivesAndObjectArraysAreRefused) {
-  EXPECT_THAT(Refusal("pytorch_model.bin", "PK\x03\x04\x14"), HasSubstr("zip"));
-  EXPECT_THAT(Refusal("x.npy", "\x93NUMPY\x01"), "");
-  EXPECT_THAT(Refusal("x.npy", "\x93NUMPY\x01{'descr': '|O', }"), HasSubstr("NumPy"));
+  EXPECT_THAT(Refusal("model.keras", "PK\x03\x04\x14"), HasSubstr("zip"));
   EXPECT_THAT(Refusal("x.tar", std::string(257, 'a') + "ustar  more"), HasSubstr("tar"));
+  const auto array = [](const std::string& descr) {
+    const std::string header =
+        "{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }\n";
+    return "\x93NUMPY\x01\0"s + static_cast<char>(header.size()) + "\0"s + header;
+  };
+  EXPECT_EQ(Refusal("x.npy", array("'<f4'")), "");
+  EXPECT_THAT(Refusal("x.npy", array("'|O'")), HasSubstr("NumPy"));
+  EXPECT_THAT(Refusal("x.npy", array("'O'")), HasSubstr("NumPy"));
+  EXPECT_THAT(Refusal("x.npy", array("[('a', '<f4'), ('b', '|O8')]")), HasSubstr("NumPy"));
+  EXPECT_THAT(Refusal("x.npy", "\x93NUMPY\x02\0\xff\xff\xff\x7f{"s), HasSubstr("NumPy"))
+      << "a header too long to look at";
+}
+
+TEST(ContentTest, Hdf5IsRefusedAtEachOfItsPlaces) {
+  const std::string signature = "\x89HDF\r\n\x1a\n";
+  EXPECT_THAT(Refusal("model.h5", signature + "x"), HasSubstr("HDF5"));
+  for (const size_t at : {512, 1024, 2048, 4096}) {
+    EXPECT_THAT(Refusal("model.dat", std::string(at, 'x') + signature), HasSubstr("HDF5")) << at;
+  }
+  EXPECT_EQ(Refusal("model.dat", std::string(700, 'x') + signature), "");
+}
+
+TEST(ContentTest, CompressedFilesAreRefused) {
+  for (const std::string& beginning : {"\x1f\x8b\x08"s, "BZh91AY"s,
+                                       "\xfd"
+                                       "7zXZ\0"s,
+                                       "\x28\xb5\x2f\xfd"s, "x\x9c\xed"s}) {
+    EXPECT_THAT(Refusal("a.joblib", beginning + "xxxx"), HasSubstr("compressed"));
+  }
+}
+
+// Every ordinary file of the models, tokenizers and templates at hand.
+TEST(ContentTest, NoFalseAlarms) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const auto files = OpenFiles(fixtures).value();
+  std::vector<std::string> folders = {"."};
+  int checked_files = 0;
+  while (!folders.empty()) {
+    const std::string folder = folders.back();
+    folders.pop_back();
+    const auto entries = files->List(folder).value();
+    for (const DirectoryEntry& entry : entries) {
+      const std::string path = folder == "." ? entry.name : folder + "/" + entry.name;
+      if (entry.kind == FileKind::kDirectory) folders.push_back(path);
+      if (entry.kind != FileKind::kFile || IsCodeName(path) || path.ends_with(".gz")) continue;
+      const auto file = files->OpenRead(path).value();
+      const Result<void> checked = CheckContent(entry.name, *file);
+      EXPECT_TRUE(checked) << path << ": " << checked.error().message();
+      ++checked_files;
+    }
+  }
+  EXPECT_GE(checked_files, 100);
 }
 
 TEST(ContentTest, WeightsMayBeginLikeAPickle) {

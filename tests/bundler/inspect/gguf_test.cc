@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <vector>
+
 #include "appliance/base/encode.h"
 #include "appliance/base/testing/fixtures.h"
 #include "appliance/base/testing/memory_files.h"
@@ -71,7 +74,7 @@ TEST(GgufTest, HostileHeaders) {
   parts = GgufParts();
   parts.keys.push_back(
       {"k", LittleEndian(9, 4) + LittleEndian(10, 4) + LittleEndian(~uint64_t{0}, 8)});
-  EXPECT_THAT(Refusal(parts.Build()), HasSubstr("overflows"));
+  EXPECT_THAT(Refusal(parts.Build()), HasSubstr("longer than the file"));
   parts = GgufParts();
   parts.keys.push_back({"k", LittleEndian(9, 4) + LittleEndian(8, 4) + LittleEndian(1 << 30, 8)});
   EXPECT_THAT(Refusal(parts.Build()), HasSubstr("longer than the file"));
@@ -85,7 +88,7 @@ TEST(GgufTest, HostileHeaders) {
   for (int i = 0; i < 6; ++i) nested += LittleEndian(9, 4) + LittleEndian(1, 8);
   parts = GgufParts();
   parts.keys.push_back({"k", LittleEndian(9, 4) + nested});
-  EXPECT_THAT(Refusal(parts.Build()), HasSubstr("nested too deeply"));
+  EXPECT_THAT(Refusal(parts.Build()), HasSubstr("array of arrays"));
 }
 
 TEST(GgufTest, HostileTensors) {
@@ -103,7 +106,73 @@ TEST(GgufTest, HostileTensors) {
   EXPECT_THAT(with({"t", {uint64_t{1} << 40, uint64_t{1} << 40}, 0, 32}), HasSubstr("overflows"));
   EXPECT_THAT(with({"t", {uint64_t{1} << 62}, 0, 32}), HasSubstr("overflows"));
   EXPECT_THAT(with({"token_embd.weight", {32}, 2, 32}), HasSubstr("occurs twice"));
-  EXPECT_THAT(with({std::string(65, 'n'), {32}, 2, 32}), HasSubstr("65 bytes"));
+  EXPECT_THAT(with({std::string(64, 'n'), {32}, 2, 32}), HasSubstr("64 bytes"));
+}
+
+// Each names an attack on other readers of the format, and damages one thing.
+TEST(GgufTest, KnownAttacks) {
+  const auto array = [](uint64_t type, uint64_t count, const std::string& data) {
+    return LittleEndian(9, 4) + LittleEndian(type, 4) + LittleEndian(count, 8) + data;
+  };
+  struct Case {
+    const char* name;
+    std::function<void(GgufParts&)> damage;
+    const char* says;
+  };
+  const std::vector<Case> cases = {
+      {"scores of another type are read past their end",
+       [&](GgufParts& p) {
+         p.keys.push_back({"tokenizer.ggml.scores", array(0, 2, "ab")});
+       },
+       "expected 6"},
+      {"fewer token types than tokens",
+       [&](GgufParts& p) {
+         p.keys.push_back({"tokenizer.ggml.token_type", array(5, 1, LittleEndian(1, 4))});
+       },
+       "1 entries for 2 tokens"},
+      {"tokens that are no array",
+       [&](GgufParts& p) { p.keys[2].second = LittleEndian(8, 4) + GgufText("a"); },
+       "must be an array"},
+      {"an empty key", [](GgufParts& p) { p.keys[1].first = ""; }, "printable"},
+      {"a key that steers the terminal", [](GgufParts& p) { p.keys[1].first = "\x1b[2J"; },
+       "printable"},
+      {"tensor names that are the same as C strings",
+       [](GgufParts& p) { p.tensors[1].name = std::string("token_embd.weight\0x", 19); },
+       "zero byte"},
+      {"alignment 0",
+       [](GgufParts& p) {
+         p.keys.push_back({"general.alignment", LittleEndian(4, 4) + LittleEndian(0, 4)});
+       },
+       "power of two"},
+      {"alignment of another type",
+       [](GgufParts& p) {
+         p.keys.push_back({"general.alignment", LittleEndian(5, 4) + LittleEndian(32, 4)});
+       },
+       "32-bit"},
+      {"a bool that is neither",
+       [](GgufParts& p) {
+         p.keys.push_back({"k", LittleEndian(7, 4) + "\2"});
+       },
+       "neither 0 nor 1"},
+      {"more dimensions than a reader's array",
+       [](GgufParts& p) {
+         p.tensors[1].dims = {32, 1, 1, 1, 1};
+       },
+       "5 dimensions"},
+      {"a removed type (Q4_2)", [](GgufParts& p) { p.tensors[1].type = 4; }, "type 4"},
+      {"a removed type (Q4_0_4_4)", [](GgufParts& p) { p.tensors[1].type = 31; }, "type 31"},
+      {"padding that wraps around",
+       [](GgufParts& p) {
+         p.tensors[0].dims = {~uint64_t{0} / 4};
+         p.tensors[1].offset = 0;
+       },
+       "overflows"},
+      {"data behind the end of the file", [](GgufParts& p) { p.data.resize(32); }, "truncated"}};
+  for (const Case& attack : cases) {
+    GgufParts parts;
+    attack.damage(parts);
+    EXPECT_THAT(Refusal(parts.Build()), HasSubstr(attack.says)) << attack.name;
+  }
 }
 
 TEST(GgufTest, RealFiles) {

@@ -72,7 +72,31 @@ TEST(ModelTest, MissingPartsAreNamed) {
               HasSubstr("'m-00002-of-00002.gguf'"));
 }
 
+TEST(ModelTest, SplitGgufPartsBelongTogether) {
+  using skerry::testing::GgufParts;
+  using skerry::testing::LittleEndian;
+  const auto part = [](uint64_t number, uint64_t parts, uint64_t tensors) {
+    GgufParts gguf;
+    gguf.keys.push_back({"split.no", LittleEndian(2, 4) + LittleEndian(number, 2)});
+    gguf.keys.push_back({"split.count", LittleEndian(2, 4) + LittleEndian(parts, 2)});
+    gguf.keys.push_back({"split.tensors.count", LittleEndian(5, 4) + LittleEndian(tensors, 4)});
+    return gguf.Build();
+  };
+  const std::string first = "m-00001-of-00002.gguf", second = "m-00002-of-00002.gguf";
+  EXPECT_TRUE(Inspect({{first, part(0, 2, 4)}, {second, part(1, 2, 4)}}));
+  EXPECT_THAT(Refusal({{first, part(1, 2, 4)}, {second, part(0, 2, 4)}}, ErrorCode::kCorrupt),
+              HasSubstr("part 2 of 2: it was renamed"));
+  EXPECT_THAT(Refusal({{first, part(0, 3, 4)}, {second, part(1, 2, 4)}}, ErrorCode::kCorrupt),
+              HasSubstr("part 1 of 3"));
+  EXPECT_THAT(Refusal({{first, part(0, 2, 5)}, {second, part(1, 2, 5)}}, ErrorCode::kCorrupt),
+              HasSubstr("is 5, its parts have 4"));
+}
+
 TEST(ModelTest, WhatMustNotTravel) {
+  EXPECT_THAT(Refusal(With("config.json", R"({"model_type":"x","trust_remote_code":true})"),
+                      ErrorCode::kUntrusted),
+              HasSubstr("trust_remote_code"));
+  EXPECT_TRUE(Inspect(With("config.json", R"({"model_type":"x","trust_remote_code":false})")));
   EXPECT_THAT(Refusal(With("modeling_x.py", "pass"), ErrorCode::kUntrusted),
               HasSubstr("modeling_x.py"));
   EXPECT_THAT(Refusal(With("pytorch_model.bin", "PK\x03\x04"), ErrorCode::kUntrusted),
