@@ -5,6 +5,9 @@
 #include <optional>
 
 #include "appliance/base/encode.h"
+#include "bundler/build/sbom.h"
+#include "bundler/build/signers.h"
+#include "bundler/build/volumes.h"
 #include "bundler/format/archive_writer.h"
 #include "bundler/format/chunk_map.h"
 #include "bundler/format/chunks.h"
@@ -28,6 +31,27 @@ struct Input {
   FileEntry entry;
   std::vector<Sha256Digest> leaves;
   std::optional<Sha256Digest> claimed;  // SourceFile::sha256
+};
+
+// A document that was made here.
+class TextFile : public File {
+ public:
+  explicit TextFile(std::string text) : text_(std::move(text)) {}
+
+  Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
+    if (offset >= text_.size()) return size_t{0};
+    const size_t count = std::min<size_t>(out.size(), text_.size() - offset);
+    std::copy_n(AsBytes(text_).begin() + static_cast<ptrdiff_t>(offset), count, out.begin());
+    return count;
+  }
+  Result<uint64_t> Size() const override { return text_.size(); }
+  Result<void> Append(std::span<const uint8_t>) override { return ReadOnly(); }
+  Result<void> Sync() override { return ReadOnly(); }
+  Result<void> Truncate(uint64_t) override { return ReadOnly(); }
+
+ private:
+  static Error ReadOnly() { return Error(ErrorCode::kInternal, "a text is not written to"); }
+  const std::string text_;
 };
 
 Result<std::vector<Input>> OpenInputs(FileSystem& files, const std::vector<SourceFile>& sources) {
@@ -60,6 +84,13 @@ Result<void> ReadChunk(const Input& input, const ChunkPlace& place, std::span<ui
   if (got != place.size) return Changed(input);
   return {};
 }
+
+// What becomes one file.
+struct Part {
+  std::string path;
+  std::optional<format::Volume> volume;
+  uint64_t bytes = 0;
+};
 
 class Creator {
  public:
@@ -110,6 +141,27 @@ class Creator {
     return {};
   }
 
+  // Adds the SBOM, whose content needs the files' hashes, in its place among the documents.
+  Result<void> AddSbom() {
+    if (!options_.make_sbom) return {};
+    format::Manifest known;
+    known.id = options_.id;
+    known.version = options_.version;
+    for (const Input& input : inputs_) known.files.push_back(input.entry);
+    std::string text = TRY(options_.make_sbom(known));
+    Input input;
+    input.entry.name = kSbomName;
+    input.entry.size = text.size();
+    input.leaves.resize(format::ChunkCount(text.size()));
+    total_bytes_ += text.size();
+    input.file = std::make_unique<TextFile>(std::move(text));
+    const auto place = std::find_if(documents_.begin(), documents_.end(), [&](const Input& other) {
+      return other.entry.name >= input.entry.name;
+    });
+    documents_.insert(place, std::move(input));
+    return {};
+  }
+
   // The manifest and its signatures, checked as an importer would check them.
   Result<void> Sign() {
     const trust::SignedRoot root = TRY(trust::ParseRoot(options_.root_text));
@@ -135,19 +187,44 @@ class Creator {
     for (const SecretKey& key : keys_) {
       signatures.push_back(key.Sign(format::kManifestType, head_.manifest_text));
     }
-    TRY(trust::CheckSignatures(root.root, trust::RoleName::kRelease, signatures,
-                               format::kManifestType, head_.manifest_text, revoked)
-            .WithContext("an appliance with this trust root would refuse the bundle"));
+    signers_ = TRY(CountSigners(root.root.release, revoked, keys_));
+    if (signers_.missing() == 0) {
+      TRY(trust::CheckSignatures(root.root, trust::RoleName::kRelease, signatures,
+                                 format::kManifestType, head_.manifest_text, revoked)
+              .WithContext("an appliance with this trust root would refuse the bundle"));
+    }
     head_.signatures_text = trust::SerializeSignatures(std::move(signatures));
     head_.roots = {{root.root.version, options_.root_text}};
     if (manifest_.revocations) head_.revocations_text = options_.revocations_text;
     return {};
   }
 
-  // Second pass: the archive, while every chunk is compared with the first pass.
-  Result<uint64_t> Write(File& output) {
+  // The parts that will be written: one without a volume, or all volumes.
+  Result<std::vector<Part>> Plan(const std::string& path) const {
     const format::ChunkMap map(manifest_.files);
-    format::ArchiveWriter archive(output, map);
+    const uint64_t manifest_bytes = head_.manifest_text.size();
+    uint64_t chunks = 0;
+    if (options_.max_volume_bytes > 0) {
+      chunks = TRY(ChooseChunks(manifest_, manifest_bytes, map, options_.max_volume_bytes));
+    }
+    if (chunks == 0) {
+      return std::vector<Part>{
+          {path, std::nullopt, ArchiveBytes(manifest_, manifest_bytes, map, std::nullopt)}};
+    }
+    std::vector<Part> parts;
+    const uint64_t count = format::Volume{1, chunks}.Count(map.count());
+    for (uint64_t number = 1; number <= count; ++number) {
+      const format::Volume volume{number, chunks};
+      parts.push_back({VolumeName(path, number, count), volume,
+                       ArchiveBytes(manifest_, manifest_bytes, map, volume)});
+    }
+    return parts;
+  }
+
+  // Second pass: an archive, while every chunk is compared with the first pass.
+  Result<uint64_t> Write(File& output, const std::optional<format::Volume>& volume) {
+    const format::ChunkMap map(manifest_.files);
+    format::ArchiveWriter archive(output, map, volume);
     TRY(archive.Head(head_));
     for (const Input& input : inputs_) TRY(archive.Tree(input.leaves));
     for (const Input& input : documents_) {
@@ -167,6 +244,7 @@ class Creator {
   std::vector<Input>& inputs() { return inputs_; }
   std::vector<Input>& documents() { return documents_; }
   const format::Manifest& manifest() const { return manifest_; }
+  const Signers& signers() const { return signers_; }
   Sha256Digest digest() const { return Sha256::Of(std::string_view(head_.manifest_text)); }
 
  private:
@@ -179,9 +257,11 @@ class Creator {
   }
 
   Result<void> WriteData(const format::ChunkMap& map, format::ArchiveWriter& archive) {
+    const format::ChunkRange range = archive.layout().chunks();
     format::ChunkWork work = Work(map);
-    work.produce = [&](uint64_t chunk, std::span<uint8_t> buffer) -> Result<size_t> {
-      const ChunkPlace place = map.At(chunk);
+    work.count = range.count();
+    work.produce = [&](uint64_t idx, std::span<uint8_t> buffer) -> Result<size_t> {
+      const ChunkPlace place = map.At(range.first + idx);
       const Input& input = inputs_[place.file_idx];
       TRY(ReadChunk(input, place, buffer));
       if (place.size > 0 &&
@@ -190,8 +270,8 @@ class Creator {
       }
       return place.size;
     };
-    work.consume = [&](uint64_t chunk, std::span<const uint8_t> bytes) -> Result<void> {
-      TRY(archive.Chunk(chunk, bytes));
+    work.consume = [&](uint64_t idx, std::span<const uint8_t> bytes) -> Result<void> {
+      TRY(archive.Chunk(range.first + idx, bytes));
       Report(bytes.size());
       return {};
     };
@@ -211,20 +291,10 @@ class Creator {
   std::vector<Input> documents_;
   format::Manifest manifest_;
   format::ArchiveHead head_;
+  Signers signers_;
   uint64_t total_bytes_ = 0;
   uint64_t done_bytes_ = 0;
 };
-
-Result<inspect::ModelFormat> Inspect(FileSystem& files, const Source& source) {
-  inspect::ModelFiles model;
-  for (const SourceFile& file : source.files) model.names.push_back(file.name);
-  model.open = [&](const std::string& name) -> Result<std::unique_ptr<File>> {
-    const auto found = std::find_if(source.files.begin(), source.files.end(),
-                                    [&](const SourceFile& file) { return file.name == name; });
-    return files.OpenRead(found->path);
-  };
-  return inspect::InspectModel(model);
-}
 
 // Documents may be anything that can be read without running it.
 Result<void> CheckDocument(const Input& document) {
@@ -241,7 +311,64 @@ Result<void> CheckNames(const std::vector<SourceFile>& sources) {
   return format::CheckFileNames(names);
 }
 
+// What is written under a name of its own until all of it is there; removes that unless Commit
+// succeeded.
+class NewFiles {
+ public:
+  explicit NewFiles(FileSystem& files) : files_(files) {}
+  ~NewFiles() {
+    for (const std::string& path : paths_) (void)files_.Remove(Temporary(path));
+  }
+
+  Result<std::unique_ptr<File>> Create(const std::string& path) {
+    if (files_.Exists(Temporary(path))) TRY(files_.Remove(Temporary(path)));
+    paths_.push_back(path);
+    return files_.Create(Temporary(path), 0644);
+  }
+
+  Result<void> Commit() {
+    for (const std::string& path : paths_) TRY(files_.Rename(Temporary(path), path));
+    const std::string folder = ParentDirectory(paths_.front());
+    paths_.clear();
+    return files_.SyncDirectory(folder);
+  }
+
+ private:
+  static std::string Temporary(const std::string& path) { return path + ".new"; }
+
+  FileSystem& files_;
+  std::vector<std::string> paths_;
+};
+
+Result<void> CheckOutput(FileSystem& files, const std::vector<Part>& parts, bool overwrite) {
+  uint64_t needed = 0;
+  for (const Part& part : parts) {
+    needed += part.bytes;
+    if (!overwrite && files.Exists(part.path)) {
+      return Error(ErrorCode::kAlreadyExists,
+                   "'" + part.path + "' exists; choose another name, or overwrite it with --force");
+    }
+  }
+  const uint64_t free = TRY(files.FreeBytes());
+  if (free >= needed) return {};
+  return Error(ErrorCode::kExhausted, "not enough space for '" + parts.front().path +
+                                          "': the bundle needs " + std::to_string(needed) +
+                                          " bytes, " + std::to_string(free) +
+                                          " are free; nothing was written");
+}
+
 }  // namespace
+
+inspect::ModelFiles FilesOf(FileSystem& files, const Source& source) {
+  inspect::ModelFiles model;
+  for (const SourceFile& file : source.files) model.names.push_back(file.name);
+  model.open = [&](const std::string& name) -> Result<std::unique_ptr<File>> {
+    const auto found = std::find_if(source.files.begin(), source.files.end(),
+                                    [&](const SourceFile& file) { return file.name == name; });
+    return files.OpenRead(found->path);
+  };
+  return model;
+}
 
 Result<Created> CreateBundle(FileSystem& source_files, const Source& source,
                              const CreateOptions& options, std::span<const SecretKey> keys,
@@ -251,28 +378,39 @@ Result<Created> CreateBundle(FileSystem& source_files, const Source& source,
   if (options.expires) TRY(format::CheckDay(*options.expires).WithContext("expires"));
   TRY(CheckNames(source.files));
   TRY(CheckNames(options.documents));
+  for (const SourceFile& document : options.documents) {
+    if (options.make_sbom && document.name == kSbomName) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "document " + Quote(kSbomName) + " is made here; give yours another name");
+    }
+  }
   Created created;
-  created.model_format = TRY(Inspect(source_files, source));
+  created.model_format = TRY(inspect::InspectModel(FilesOf(source_files, source)));
   Creator creator(options, keys);
   TRY(creator.Open(source_files, source.files));
   for (const Input& document : creator.documents()) TRY(CheckDocument(document));
+  uint64_t least_bytes = 0;
+  for (const Input& input : creator.inputs()) least_bytes += input.entry.size;
+  // What is certain already, before the long work.
+  TRY(CheckOutput(output_files, {{output_path, std::nullopt, least_bytes}},
+                  options.overwrite || options.max_volume_bytes > 0));
   TRY(creator.Hash(creator.inputs()));
+  TRY(creator.AddSbom());
   TRY(creator.Hash(creator.documents()));
   TRY(creator.Sign());
 
-  const std::string temporary = output_path + ".new";
-  if (output_files.Exists(temporary)) TRY(output_files.Remove(temporary));
-  auto write = [&]() -> Result<void> {
-    const std::unique_ptr<File> output = TRY(output_files.Create(temporary, 0644));
-    created.bundle_bytes = TRY(creator.Write(*output));
-    TRY(output_files.Rename(temporary, output_path));
-    return output_files.SyncDirectory(ParentDirectory(output_path));
-  };
-  const Result<void> written = write();
-  if (!written) {
-    (void)output_files.Remove(temporary);
-    return written.error();
+  const std::vector<Part> parts = TRY(creator.Plan(output_path));
+  TRY(CheckOutput(output_files, parts, options.overwrite));
+  NewFiles outputs(output_files);
+  for (const Part& part : parts) {
+    const std::unique_ptr<File> output = TRY(outputs.Create(part.path));
+    const uint64_t written = TRY(creator.Write(*output, part.volume));
+    created.bundle_bytes += written;
+    created.paths.push_back(part.path);
   }
+  TRY(outputs.Commit());
+  created.needed_signatures = creator.signers().needed;
+  created.missing_signatures = creator.signers().missing();
   created.digest = creator.digest();
   created.manifest = creator.manifest();
   return created;

@@ -8,6 +8,7 @@
 
 #include "appliance/base/testing/fixtures.h"
 #include "bundler/format/layout.h"
+#include "bundler/reader/verify.h"
 #include "tests/bundler/release_office.h"
 
 namespace skerry::build {
@@ -90,7 +91,7 @@ TEST(CreateTest, KeysThatTheRootDoesNotTrustAreRefused) {
   EXPECT_THAT(bundle.error().message(), HasSubstr("would refuse"));
 }
 
-TEST(CreateTest, TooFewSignersAreRefused) {
+TEST(CreateTest, TooFewSignersMakeABundleThatSaysSo) {
   const ReleaseOffice office(3, 3);
   EXPECT_NE(office.Pack(), "");
   const ReleaseOffice short_of_one(2, 2);
@@ -102,9 +103,88 @@ TEST(CreateTest, TooFewSignersAreRefused) {
   const Source source = ListSource(files, "m").value();
   const Result<Created> created = CreateBundle(
       files, source, short_of_one.Options(), std::span(short_of_one.keys).first(1), files, "x.skb");
-  ASSERT_FALSE(created);
-  EXPECT_THAT(created.error().message(), HasSubstr("1 of 2 required signatures"));
+  ASSERT_TRUE(created) << created.error().message();
+  EXPECT_EQ(created->missing_signatures, 1U);
+  EXPECT_EQ(created->needed_signatures, 2U);
+  const auto file = files.OpenRead("x.skb").value();
+  trust::TrustState trust;
+  trust.root = trust::ParseRoot(short_of_one.root_text).value();
+  auto refused = reader::UnverifiedBundle::Open(*file).value().Verify(trust);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("1 of 2 required signatures"));
+}
+
+TEST(CreateTest, ExistingBundlesAndFullDisksStopItBeforeTheWork) {
+  const ReleaseOffice office;
+  MemoryFiles files;
+  ASSERT_TRUE(files.MakeDirectory("m", 0700));
+  for (const auto& [name, text] : SmallModel()) {
+    ASSERT_TRUE(files.Create("m/" + name, 0600).value()->Append(AsBytes(text)));
+  }
+  const Source source = ListSource(files, "m").value();
+  CreateOptions options = office.Options();
+  ASSERT_TRUE(WriteAtomically(files, "x.skb", "old"));
+  const Result<Created> exists = CreateBundle(files, source, options, office.keys, files, "x.skb");
+  ASSERT_FALSE(exists);
+  EXPECT_EQ(exists.error().code(), ErrorCode::kAlreadyExists);
+  EXPECT_THAT(exists.error().message(), HasSubstr("--force"));
+  options.overwrite = true;
+  files.SetFreeBytes(20'000);
+  const Result<Created> full = CreateBundle(files, source, options, office.keys, files, "x.skb");
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code(), ErrorCode::kExhausted);
+  EXPECT_EQ(ReadAll(files, "x.skb").value(), "old");
+  files.SetFreeBytes(uint64_t{1} << 30);
+  EXPECT_TRUE(CreateBundle(files, source, options, office.keys, files, "x.skb"));
+}
+
+TEST(CreateTest, SbomIsMadeFromTheHashes) {
+  const ReleaseOffice office;
+  CreateOptions options = office.Options();
+  options.documents = {{"LICENSE", "LICENSE"}, {"zero.txt", "zero.txt"}};
+  options.make_sbom = [](const format::Manifest& manifest) -> Result<std::string> {
+    return manifest.files[0].name + " " + manifest.files[0].sha256.Hex();
+  };
+  const std::string bundle = office.Pack(SmallModel(), options).value();
+  EXPECT_THAT(bundle, HasSubstr("config.json " + Sha256::Of(SmallModel()["config.json"]).Hex()));
+  EXPECT_THAT(bundle, HasSubstr("\"name\":\"sbom.cdx.json\""));
+  options.documents = {{"sbom.cdx.json", "other.json"}};
+  EXPECT_EQ(office.Pack(SmallModel(), options).error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(CreateTest, VolumesAreWrittenDirectlyAndVerifyAlone) {
+  const ReleaseOffice office;
+  MemoryFiles files;
+  ASSERT_TRUE(files.MakeDirectory("m", 0700));
+  for (const auto& [name, text] : ModelOfSeveralChunks()) {
+    ASSERT_TRUE(files.Create("m/" + name, 0600).value()->Append(AsBytes(text)));
+  }
+  const Source source = ListSource(files, "m", {.include = {"*"}, .exclude = {}}).value();
+  CreateOptions options = office.Options();
+  options.max_volume_bytes = 5'000'000;
+  const Created created = CreateBundle(files, source, options, office.keys, files, "x.skb").value();
+  ASSERT_EQ(created.paths.size(), 7U);
+  EXPECT_EQ(created.paths[0], "x.01-of-07.skb");
   EXPECT_FALSE(files.Exists("x.skb"));
+  trust::TrustState trust;
+  trust.root = trust::ParseRoot(office.root_text).value();
+  uint64_t total_bytes = 0;
+  std::vector<std::unique_ptr<File>> volumes;
+  std::vector<reader::NamedFile> named;
+  for (const std::string& path : created.paths) {
+    volumes.push_back(files.OpenRead(path).value());
+    const uint64_t size = volumes.back()->Size().value();
+    EXPECT_LE(size, options.max_volume_bytes);
+    total_bytes += size;
+    named.push_back({path, volumes.back().get()});
+  }
+  EXPECT_EQ(created.bundle_bytes, total_bytes);
+  EXPECT_TRUE(reader::VerifyArchives({&named[1], 1}, trust));
+  EXPECT_TRUE(reader::VerifyArchives(named, trust).value().IsComplete());
+  options.max_volume_bytes = 1'000'000;
+  const Result<Created> small = CreateBundle(files, source, options, office.keys, files, "y.skb");
+  ASSERT_FALSE(small);
+  EXPECT_THAT(small.error().message(), HasSubstr("smallest possible size is"));
 }
 
 TEST(CreateTest, BadNamesAndModelsWriteNothing) {
@@ -175,9 +255,10 @@ TEST(CreateTest, PowerCutLeavesTheOldBundleOrTheNewOne) {
     }
     ASSERT_TRUE(WriteAtomically(files, "x.skb", "old"));
     const Source source = ListSource(files, "m").value();
+    CreateOptions options = office.Options();
+    options.overwrite = true;
     files.FailAtCall(call);
-    const bool done =
-        CreateBundle(files, source, office.Options(), office.keys, files, "x.skb").has_value();
+    const bool done = CreateBundle(files, source, options, office.keys, files, "x.skb").has_value();
     const std::string after = ReadAll(*files.AfterPowerCut(), "x.skb").value();
     EXPECT_TRUE(after == wanted || (!done && after == "old")) << "call " << call;
     if (done) break;
