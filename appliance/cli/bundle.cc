@@ -224,6 +224,12 @@ void AddBundleCommands(CLI::App& app, Context& context) {
   bundle->require_subcommand(1);
   AddBundlerCommand(*bundle, context, "create", "Pack and sign a model (connected side)",
                     {"bundle", "create"});
+  AddBundlerCommand(*bundle, context, "sign", "Add signatures to a bundle (connected side)",
+                    {"bundle", "sign"});
+  AddBundlerCommand(*bundle, context, "split", "Cut a bundle into volumes (connected side)",
+                    {"bundle", "split"});
+  AddBundlerCommand(*bundle, context, "join", "Put volumes together again (connected side)",
+                    {"bundle", "join"});
   const auto options = std::make_shared<Options>();  // lives as long as the callbacks
 
   CLI::App* verify = bundle->add_subcommand(

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "bundler/build/archive_commands.h"
 #include "bundler/build/create_command.h"
 
 namespace skerry::build {
@@ -77,6 +78,9 @@ void AddBundleCommands(CLI::App& app, Run& run) {
   CLI::App* bundle = app.add_subcommand("bundle", "Signed bundles");
   bundle->require_subcommand(1);
   AddCreate(*bundle, run);
+  AddSign(*bundle, run);
+  AddSplit(*bundle, run);
+  AddJoin(*bundle, run);
 }
 
 }  // namespace skerry::build

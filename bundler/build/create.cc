@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "appliance/base/encode.h"
+#include "bundler/build/new_files.h"
 #include "bundler/build/sbom.h"
 #include "bundler/build/signers.h"
 #include "bundler/build/volumes.h"
@@ -311,52 +312,6 @@ Result<void> CheckNames(const std::vector<SourceFile>& sources) {
   return format::CheckFileNames(names);
 }
 
-// What is written under a name of its own until all of it is there; removes that unless Commit
-// succeeded.
-class NewFiles {
- public:
-  explicit NewFiles(FileSystem& files) : files_(files) {}
-  ~NewFiles() {
-    for (const std::string& path : paths_) (void)files_.Remove(Temporary(path));
-  }
-
-  Result<std::unique_ptr<File>> Create(const std::string& path) {
-    if (files_.Exists(Temporary(path))) TRY(files_.Remove(Temporary(path)));
-    paths_.push_back(path);
-    return files_.Create(Temporary(path), 0644);
-  }
-
-  Result<void> Commit() {
-    for (const std::string& path : paths_) TRY(files_.Rename(Temporary(path), path));
-    const std::string folder = ParentDirectory(paths_.front());
-    paths_.clear();
-    return files_.SyncDirectory(folder);
-  }
-
- private:
-  static std::string Temporary(const std::string& path) { return path + ".new"; }
-
-  FileSystem& files_;
-  std::vector<std::string> paths_;
-};
-
-Result<void> CheckOutput(FileSystem& files, const std::vector<Part>& parts, bool overwrite) {
-  uint64_t needed = 0;
-  for (const Part& part : parts) {
-    needed += part.bytes;
-    if (!overwrite && files.Exists(part.path)) {
-      return Error(ErrorCode::kAlreadyExists,
-                   "'" + part.path + "' exists; choose another name, or overwrite it with --force");
-    }
-  }
-  const uint64_t free = TRY(files.FreeBytes());
-  if (free >= needed) return {};
-  return Error(ErrorCode::kExhausted, "not enough space for '" + parts.front().path +
-                                          "': the bundle needs " + std::to_string(needed) +
-                                          " bytes, " + std::to_string(free) +
-                                          " are free; nothing was written");
-}
-
 }  // namespace
 
 inspect::ModelFiles FilesOf(FileSystem& files, const Source& source) {
@@ -392,21 +347,25 @@ Result<Created> CreateBundle(FileSystem& source_files, const Source& source,
   uint64_t least_bytes = 0;
   for (const Input& input : creator.inputs()) least_bytes += input.entry.size;
   // What is certain already, before the long work.
-  TRY(CheckOutput(output_files, {{output_path, std::nullopt, least_bytes}},
-                  options.overwrite || options.max_volume_bytes > 0));
+  const bool whole = options.max_volume_bytes == 0;
+  TRY(CheckOutput(output_files, {output_path}, least_bytes, options.overwrite || !whole));
   TRY(creator.Hash(creator.inputs()));
   TRY(creator.AddSbom());
   TRY(creator.Hash(creator.documents()));
   TRY(creator.Sign());
 
   const std::vector<Part> parts = TRY(creator.Plan(output_path));
-  TRY(CheckOutput(output_files, parts, options.overwrite));
+  uint64_t needed_bytes = 0;
+  for (const Part& part : parts) {
+    needed_bytes += part.bytes;
+    created.paths.push_back(part.path);
+  }
+  TRY(CheckOutput(output_files, created.paths, needed_bytes, options.overwrite));
   NewFiles outputs(output_files);
   for (const Part& part : parts) {
     const std::unique_ptr<File> output = TRY(outputs.Create(part.path));
     const uint64_t written = TRY(creator.Write(*output, part.volume));
     created.bundle_bytes += written;
-    created.paths.push_back(part.path);
   }
   TRY(outputs.Commit());
   created.needed_signatures = creator.signers().needed;
