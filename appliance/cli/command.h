@@ -38,15 +38,16 @@ void WarnIfPast(const std::optional<std::string>& expires);
 // Adds `--data DIR` to a command that works on an appliance.
 void AddDataOption(CLI::App& command, Context& context);
 
-void AddKeysCommands(CLI::App& app, Context& context);    // keys generate
-void AddTrustCommands(CLI::App& app, Context& context);   // trust init|accept|show
-void AddBundleCommands(CLI::App& app, Context& context);  // bundle create|verify|inspect
-void AddImportCommand(CLI::App& app, Context& context);   // import
-void AddServeCommand(CLI::App& app, Context& context);    // serve
-void AddModelsCommands(CLI::App& app, Context& context);  // models ls|ps|load|unload
-void AddTokensCommands(CLI::App& app, Context& context);  // tokens create|ls|revoke
-void AddAskCommand(CLI::App& app, Context& context);      // ask
-void AddStatusCommand(CLI::App& app, Context& context);   // status
-void AddAuditCommands(CLI::App& app, Context& context);   // audit verify|ls
+void AddKeysCommands(CLI::App& app, Context& context);      // keys generate
+void AddTrustCommands(CLI::App& app, Context& context);     // trust init|accept|show
+void AddBundleCommands(CLI::App& app, Context& context);    // bundle create|verify|inspect
+void AddImportCommand(CLI::App& app, Context& context);     // import
+void AddServeCommand(CLI::App& app, Context& context);      // serve
+void AddModelsCommands(CLI::App& app, Context& context);    // models ls|ps|load|unload
+void AddReceiptsCommands(CLI::App& app, Context& context);  // receipts ls|show|verify|key
+void AddTokensCommands(CLI::App& app, Context& context);    // tokens create|ls|revoke
+void AddAskCommand(CLI::App& app, Context& context);        // ask
+void AddStatusCommand(CLI::App& app, Context& context);     // status
+void AddAuditCommands(CLI::App& app, Context& context);     // audit verify|ls
 
 }  // namespace skerry::cli

@@ -15,8 +15,9 @@ using AddCommands = void (*)(CLI::App& app, Context& context);
 
 // The order is the order of the help text. One line per group of commands.
 constexpr AddCommands kCommands[] = {
-    AddKeysCommands,   AddTrustCommands,  AddBundleCommands, AddImportCommand, AddServeCommand,
-    AddModelsCommands, AddTokensCommands, AddAskCommand,     AddStatusCommand, AddAuditCommands,
+    AddKeysCommands, AddTrustCommands,  AddBundleCommands,   AddImportCommand,
+    AddServeCommand, AddModelsCommands, AddReceiptsCommands, AddTokensCommands,
+    AddAskCommand,   AddStatusCommand,  AddAuditCommands,
 };
 
 int Fail(const Error& error) {
