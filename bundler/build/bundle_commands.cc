@@ -64,6 +64,11 @@ void AddCreate(CLI::App& bundle, Run& run) {
       ->required()
       ->type_name("NAME.skb");
   command
+      ->add_option("--for", options.box,
+                   "Stop when it will not fit this machine: what 'skerry doctor --profile' printed "
+                   "there")
+      ->type_name("box.json");
+  command
       ->add_option("--volume-size", options.volume_size,
                    "Cut into volumes no longer than this: fat32, dvd, bd25, or bytes (4GB, 700MB)")
       ->type_name("SIZE");

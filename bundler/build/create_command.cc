@@ -8,8 +8,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "appliance/base/capture.h"
 #include "appliance/base/clock.h"
 #include "appliance/base/json.h"
+#include "appliance/base/process.h"
 #include "appliance/base/progress.h"
 #include "bundler/build/create.h"
 #include "bundler/build/sbom.h"
@@ -18,6 +20,7 @@
 #include "bundler/build/volumes.h"
 #include "bundler/format/layout.h"
 #include "bundler/inspect/facts.h"
+#include "bundler/inspect/fit.h"
 #include "bundler/inspect/model.h"
 
 namespace skerry::build {
@@ -136,6 +139,49 @@ Result<Source> FindSource(FileSystem& machine, const CreateCommandOptions& optio
   return ListSource(machine, model, options.source);
 }
 
+// Sizes and names of what will be in the bundle, as far as they are known before it is made.
+Result<format::Manifest> Outline(FileSystem& files, const Source& source,
+                                 const std::vector<SourceFile>& documents) {
+  format::Manifest outline;
+  for (const SourceFile& file : source.files) {
+    const std::unique_ptr<File> open = TRY(files.OpenRead(file.path));
+    const uint64_t size = TRY(open->Size());
+    outline.files.push_back({file.name, size, {}, {}});
+  }
+  for (const SourceFile& document : documents) {
+    outline.documents.push_back({document.name, format::kMaxDocumentBytes, {}, {}});
+  }
+  return outline;
+}
+
+Result<void> CheckBox(FileSystem& files, const std::string& path, const inspect::ModelFacts& facts,
+                      const format::Manifest& outline) {
+  const std::string text = TRY(ReadAll(files, path, format::kMaxManifestBytes));
+  const inspect::BoxProfile box =
+      TRY(inspect::ParseBoxProfile(text).WithContext("profile '" + path + "'"));
+  const inspect::Fit fit = inspect::CheckFit(facts, inspect::ImportBytes(outline), box);
+  if (fit.problems.empty()) return {};
+  std::string problems;
+  for (const std::string& problem : fit.problems) problems += "; " + problem;
+  return Error(ErrorCode::kExhausted,
+               "the model will not fit the machine of '" + path + "'" + problems);
+}
+
+// A warning when the engine that came with this program cannot load the model. Another version may.
+void WarnOfEngine(const inspect::ModelFacts& facts) {
+  const Result<std::string> folder = ProgramDirectory();
+  const std::string engine = folder ? *folder + "/skerry-engine" : "";
+  if (!folder || ::access(engine.c_str(), X_OK) != 0) return;
+  const Result<std::string> printed = CaptureOutput({engine, "capabilities", "--json"});
+  if (!printed) return;
+  const Result<inspect::EngineSupport> support = inspect::ParseEngineSupport(*printed);
+  if (!support) return;
+  for (const std::string& reason : inspect::WhyNotLoadable(facts, *support)) {
+    std::cerr << "skerry: warning: the engine of this version cannot load the model: " << reason
+              << std::endl;
+  }
+}
+
 }  // namespace
 
 Result<void> RunCreate(const CreateCommandOptions& options) {
@@ -161,6 +207,12 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
   const inspect::ModelFiles model = FilesOf(*machine, source);
   const inspect::ModelFormat model_format = TRY(inspect::InspectModel(model).WithContext(context));
   const inspect::ModelFacts facts = TRY(inspect::ReadFacts(model, model_format));
+  if (options.box.empty()) {
+    WarnOfEngine(facts);
+  } else {
+    const format::Manifest outline = TRY(Outline(*machine, source, create.documents));
+    TRY(CheckBox(*files, options.box, facts, outline).WithContext(context));
+  }
   const std::string card = TRY(TextOf(*machine, create.documents, "README.md"));
   create.make_sbom = [&](const format::Manifest& manifest) -> Result<std::string> {
     return MakeSbom(manifest, facts, card);

@@ -25,6 +25,7 @@ struct CreateCommandOptions {
   SourceOptions source;
   std::vector<std::string> documents;  // paths; their file name is the document's name
   std::string out;
+  std::string box;          // profile of the machine it is for; empty: none
   std::string volume_size;  // empty: one archive
   bool force = false;
   bool json = false;

@@ -267,6 +267,41 @@ TEST_F(CommandsTest, InspectSaysThatNothingIsVerified) {
               HasSubstr("\"verified\":false"));
 }
 
+TEST_F(CommandsTest, TwoSignersOneAfterTheOther) {
+  MakeKeys();
+  Must({"keys", "generate", "--role", "release", "--out", "second.key"});
+  ASSERT_TRUE(files_->Remove("root.json"));
+  Must({"trust", "init", "--root-key", "root.key", "--release-key", "release.pub", "--release-key",
+        "second.pub", "--threshold", "release=2", "--out", "root.json"});
+  const Output created = Skerry(CreateArguments("model", "x.skb"));
+  ASSERT_EQ(created.status, 0) << created.err;
+  EXPECT_THAT(created.out, HasSubstr("by 1 of 2"));
+  Refused({"bundle", "verify", "x.skb", "--trust", "root.json"});
+  Must({"bundle", "sign", "x.skb", "--key", "second.key", "--trust", "root.json"});
+  Must({"bundle", "verify", "x.skb", "--trust", "root.json"});
+  EXPECT_THAT(Refused(CreateArguments("model", "x.skb")), HasSubstr("--force"));
+}
+
+TEST_F(CommandsTest, ProfileOfAMachineThatIsTooSmall) {
+  MakeKeys();
+  constexpr char kBox[] =
+      R"({"engine":{"architectures":{"huggingface":["llama"]},"format":1,)"
+      R"("kv_bytes_per_element":4,"split_gguf":false,"tensor_types":["BF16","F32"],)"
+      R"("tokenizers":{"huggingface":["tokenizer.model"]},"version":"0.1.0"},"format":1,)"
+      R"("gpus":[],"memory_bytes":MEMORY,"reserved_bytes":0,"store_free_bytes":1000000000000})";
+  auto box = [&](const std::string& memory) {
+    std::string text = kBox;
+    return text.replace(text.find("MEMORY"), 6, memory);
+  };
+  std::vector<std::string> arguments = CreateArguments("model", "x.skb");
+  arguments.insert(arguments.end(), {"--for", "box.json"});
+  Write("box.json", box("1000000"));
+  EXPECT_THAT(Refused(arguments), HasSubstr("will not fit the machine of 'box.json'; memory"));
+  EXPECT_FALSE(files_->Exists("x.skb"));
+  Write("box.json", box("8000000000"));
+  Must(arguments);
+}
+
 TEST_F(CommandsTest, LeftoversOfAKilledImportAreRemoved) {
   MakeBundle();
   Accept();
@@ -283,8 +318,10 @@ TEST_F(CommandsTest, MemoryIsBoundedWhateverTheModelsSize) {
   constexpr uint64_t kModelBytes = 300 << 20;
   constexpr long kBoundKib = 128 << 10;  // 64 MiB and 16 threads with 4 MiB each
   const std::string size = std::to_string(kModelBytes);
-  const std::string head = skerry::testing::Safetensors(
-      "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + size + "],\"data_offsets\":[0," + size + "]}}", "");
+  const std::string head = skerry::testing::Safetensors("{\"a\":{\"dtype\":\"F16\",\"shape\":[" +
+                                                            std::to_string(kModelBytes / 2) +
+                                                            "],\"data_offsets\":[0," + size + "]}}",
+                                                        "");
   Write("model/model.safetensors", head);
   ASSERT_EQ(::truncate(At("model/model.safetensors").c_str(),
                        static_cast<off_t>(head.size() + kModelBytes)),
