@@ -49,5 +49,6 @@ void AddTokensCommands(CLI::App& app, Context& context);    // tokens create|ls|
 void AddAskCommand(CLI::App& app, Context& context);        // ask
 void AddStatusCommand(CLI::App& app, Context& context);     // status
 void AddAuditCommands(CLI::App& app, Context& context);     // audit verify|ls
+void AddDoctorCommand(CLI::App& app, Context& context);     // doctor
 
 }  // namespace skerry::cli

@@ -17,7 +17,7 @@ using AddCommands = void (*)(CLI::App& app, Context& context);
 constexpr AddCommands kCommands[] = {
     AddKeysCommands, AddTrustCommands,  AddBundleCommands,   AddImportCommand,
     AddServeCommand, AddModelsCommands, AddReceiptsCommands, AddTokensCommands,
-    AddAskCommand,   AddStatusCommand,  AddAuditCommands,
+    AddAskCommand,   AddStatusCommand,  AddAuditCommands,    AddDoctorCommand,
 };
 
 int Fail(const Error& error) {
