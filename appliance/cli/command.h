@@ -50,5 +50,7 @@ void AddAskCommand(CLI::App& app, Context& context);        // ask
 void AddStatusCommand(CLI::App& app, Context& context);     // status
 void AddAuditCommands(CLI::App& app, Context& context);     // audit verify|ls
 void AddDoctorCommand(CLI::App& app, Context& context);     // doctor
+// models verify
+void AddModelsVerifyCommand(CLI::App& models, Context& context);
 
 }  // namespace skerry::cli

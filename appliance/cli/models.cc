@@ -173,6 +173,8 @@ void AddModelsCommands(CLI::App& app, Context& context) {
   AddListCommand(*models, context, "ls", "List the verified models in the store", ListModels);
   AddListCommand(*models, context, "ps", "List what is loaded", ListInstances);
 
+  AddModelsVerifyCommand(*models, context);
+
   CLI::App* load = models->add_subcommand("load", "Load a model and wait until it answers");
   AddDataOption(*load, context);
   auto options = std::make_shared<LoadOptions>();

@@ -27,12 +27,12 @@ h2 { font-size: 11.5pt; margin: 6mm 0 1.5mm; border-bottom: 0.4pt solid #000; pa
 p { margin: 1.5mm 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.7mm 3mm 0.7mm 0; }
-th { font-weight: normal; color: #444; width: 42mm; }
+th { font-weight: normal; color: #444; width: 34mm; }
 tr { break-inside: avoid; }
 thead th { color: #444; border-bottom: 0.4pt solid #888; width: auto; }
 thead { display: table-header-group; }
 .n { text-align: right; white-space: nowrap; }
-.h { font: 8.5pt/1.35 "Liberation Mono", "DejaVu Sans Mono", monospace; word-spacing: -0.1em; }
+.h { font: 8pt/1.35 "Liberation Mono", "DejaVu Sans Mono", monospace; word-spacing: -0.1em; }
 .name { overflow-wrap: anywhere; }
 .small { font-size: 9pt; color: #333; }
 .sign { display: grid; grid-template-columns: 1fr 1fr; gap: 9mm 12mm; margin-top: 10mm;
