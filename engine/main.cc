@@ -1,6 +1,6 @@
-// The `skerry-engine` program: serves one model over HTTP, or answers `logits`, `tokenize` and
-// `capabilities` on standard output. Every failure is one line "skerry-engine: MESSAGE" on stderr;
-// exit 2 for usage, else 1.
+// The `skerry-engine` program: serves one model over HTTP, or answers `logits`, `tokenize`,
+// `render` or `capabilities` on standard output. Every failure is one line "skerry-engine: MESSAGE"
+// on stderr; exit 2 for usage, else 1.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -21,6 +21,7 @@
 #include "engine/api/listen.h"
 #include "engine/api/service.h"
 #include "engine/formats/checkpoint.h"
+#include "engine/jinja/render_command.h"
 #include "engine/model/load.h"
 #include "engine/model/logits_command.h"
 #include "engine/tokenizer/load.h"
@@ -178,16 +179,32 @@ int RunLogitsCommand(const LogitsCommand& command) {
   return std::cout ? 0 : 1;
 }
 
-int RunTokenizeCommand(const TokenizeCommand& command) {
+Result<std::string> ReadStandardInput(size_t max_bytes) {
   std::string input;
   char buffer[1 << 16];
   while (std::cin.read(buffer, sizeof buffer) || std::cin.gcount() > 0) {
     input.append(buffer, static_cast<size_t>(std::cin.gcount()));
-    if (input.size() > kMaxTokenizeInput) {
-      return Fail(Error(ErrorCode::kExhausted, "standard input is longer than 64 MiB"), 1);
+    if (input.size() > max_bytes) {
+      return Error(ErrorCode::kExhausted,
+                   "standard input is longer than " + std::to_string(max_bytes >> 20) + " MiB");
     }
   }
-  const Result<std::string> output = RunTokenize(command, input);
+  return input;
+}
+
+int RunRenderCommand(const RenderCommand& command) {
+  const Result<std::string> input = ReadStandardInput(kMaxRenderInput);
+  if (!input) return Fail(input.error(), 1);
+  const Result<std::string> output = RunRender(command, *input, RealClock().UnixMillis() * 1000);
+  if (!output) return Fail(output.error(), ExitStatus(output.error().code()));
+  std::cout << *output << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+int RunTokenizeCommand(const TokenizeCommand& command) {
+  const Result<std::string> input = ReadStandardInput(kMaxTokenizeInput);
+  if (!input) return Fail(input.error(), 1);
+  const Result<std::string> output = RunTokenize(command, *input);
   if (!output) return Fail(output.error(), ExitStatus(output.error().code()));
   std::cout << *output << std::flush;
   return std::cout ? 0 : 1;
@@ -252,6 +269,7 @@ int Main(int argc, char** argv) {
   ServeFlags serve;
   LogitsCommand logits;
   TokenizeCommand tokenize;
+  RenderCommand render;
   CLI::App app("Serves one language model over HTTP", "skerry-engine");
   app.set_version_flag("--version", "skerry-engine " SKERRY_VERSION);
   AddServeFlags(app, serve);
@@ -269,6 +287,13 @@ int Main(int argc, char** argv) {
       app.add_subcommand("capabilities", "print which models can be loaded, as JSON");
   bool json = false;
   capabilities_app->add_flag("--json", json, "accepted for symmetry; it is always JSON");
+  CLI::App* render_app =
+      app.add_subcommand("render", "the prompt of the context on standard input");
+  CLI::Option* file = render_app->add_option("--template", render.template_path, "template file");
+  CLI::Option* batch =
+      render_app->add_flag("--batch", render.batch, "a {\"template\", \"context\"} on each line");
+  render_app->require_option(1);
+  file->excludes(batch);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) {
@@ -284,6 +309,7 @@ int Main(int argc, char** argv) {
   }
   if (capabilities_app->parsed()) return PrintCapabilities();
   if (logits_app->parsed()) return RunLogitsCommand(logits);
+  if (render_app->parsed()) return RunRenderCommand(render);
   if (tokenize_app->parsed()) return RunTokenizeCommand(tokenize);
   return Serve(serve);
 }
