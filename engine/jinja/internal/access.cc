@@ -95,11 +95,11 @@ Result<Value> Interpreter::Slice(const Value& object, const Value& start, const 
                                  const Value& step) {
   if (object.is_undefined()) return UndefinedError(object);
   if (!IsIndexed(object)) {
-    return NewUndefined(Undefined::What::kElement, ObjectName(object), "slice");
+    return Fail("'" + std::string(TypeName(object)) + "' object cannot be sliced");
   }
   for (const Value* bound : {&start, &stop, &step}) {
     if (!bound->is_none() && !bound->is_integral()) {
-      return NewUndefined(Undefined::What::kElement, ObjectName(object), "slice");
+      return Fail("slice indices must be integers or none");
     }
   }
   const int64_t n = object.is_text() ? object.text->n_chars : object.list->n;
