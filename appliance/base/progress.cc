@@ -27,14 +27,15 @@ ProgressPrinter::~ProgressPrinter() {
   if (line_open_) Print("\n");
 }
 
-void ProgressPrinter::Update(uint64_t done_bytes, uint64_t total_bytes) {
+void ProgressPrinter::Update(uint64_t done_bytes, uint64_t total_bytes, uint64_t skipped_bytes) {
   const int64_t now = clock_.MonotonicNanos();
   // Short work says nothing; the end of a line that began is always shown.
   const bool due = now - last_print_ns_ >= (terminal_ ? kTerminalInterval : kPlainInterval);
   if (!due && !(line_open_ && done_bytes >= total_bytes)) return;
   last_print_ns_ = now;
   const double seconds = std::max(1e-3, static_cast<double>(now - start_ns_) / kSecond);
-  const double rate = static_cast<double>(done_bytes) / seconds;
+  const double rate =
+      static_cast<double>(done_bytes - std::min(skipped_bytes, done_bytes)) / seconds;
   const double percent =
       total_bytes == 0 ? 100 : 100.0 * static_cast<double>(done_bytes) / total_bytes;
   char number[16];

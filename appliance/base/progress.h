@@ -20,7 +20,8 @@ class ProgressPrinter {
   ProgressPrinter(const ProgressPrinter&) = delete;
   ProgressPrinter& operator=(const ProgressPrinter&) = delete;
 
-  void Update(uint64_t done_bytes, uint64_t total_bytes);
+  // `skipped_bytes` of those done were there before and do not count for the rate.
+  void Update(uint64_t done_bytes, uint64_t total_bytes, uint64_t skipped_bytes = 0);
 
  private:
   void Print(const std::string& text);

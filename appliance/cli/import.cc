@@ -1,16 +1,16 @@
-// import: hands the open bundle to an importer process, that of a running appliance or one of its
-// own.
+// import: hands open files to an importer process, that of a running appliance or one of its own.
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <csignal>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "appliance/base/control.h"
 #include "appliance/base/json.h"
 #include "appliance/base/process.h"
 #include "appliance/base/progress.h"
@@ -18,13 +18,19 @@
 #include "appliance/cli/admin_client.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/directory_lock.h"
+#include "appliance/cli/import_client.h"
+#include "appliance/cli/listing.h"
+#include "bundler/import/staging.h"
 
 namespace skerry::cli {
 
 namespace {
 
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
+  std::string permit;
+  bool unfinished = false;
+  std::string discard;
   bool json = false;
 };
 
@@ -51,8 +57,8 @@ Result<Importer> StartOwn(const Context& context) {
   spawn.argv = {context.program_directory + "/skerry-import", "--data", context.data_directory};
   // What it has to say comes over the connection.
   spawn.fds = {{pair.second.get(), 0}, {null.get(), 1}, {null.get(), 2}};
-  // When this process ends, the importer sees the connection close and cleans up before it ends
-  // too.
+  // When this process ends, the importer sees the connection close, records what it has copied and
+  // ends too.
   spawn.die_with_parent = false;
   importer.pid = TRY(Spawn(spawn));
   importer.connection = std::move(pair.first);
@@ -67,69 +73,181 @@ Result<Importer> FindImporter(const Context& context) {
   return importer;
 }
 
-// The answer's "result"; shows progress until it comes.
-Result<Json> Await(int connection) {
-  ProgressPrinter progress(RealClock(), STDERR_FILENO, ::isatty(STDERR_FILENO) == 1, "importing");
-  for (;;) {
-    const std::string line = TRY(ReadLine(connection, kMaxControlLineBytes));
-    const Json json = TRY(ParseJson(line).WithContext("the importer's answer"));
-    if (!json.is_object()) return Error(ErrorCode::kCorrupt, "the importer's answer is no object");
-    if (json.contains("error")) {
-      return ErrorFromJson(json, Error(ErrorCode::kInternal, "the importer failed"));
-    }
-    const auto result = json.find("result");
-    if (result != json.end()) return *result;
-    const auto step = json.find("progress");
-    if (step == json.end()) continue;
-    const int64_t done = TRY(GetInt(*step, "done_bytes"));
-    const int64_t total = TRY(GetInt(*step, "total_bytes"));
-    progress.Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
+// SIGINT and SIGTERM arrive on the descriptor instead of ending the process.
+Result<UniqueFd> StopSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
+    return ErrnoError("cannot block signals", errno);
   }
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC));
+  if (!fd) return ErrnoError("cannot receive signals", errno);
+  return fd;
 }
 
-Result<Json> Transfer(Importer& importer, const std::string& name, int bundle) {
-  const Json request = {{"files", Json::array({name})}, {"op", "import"}};
-  Result<void> sent = SendMessage(importer.connection.get(), DumpJson(request) + "\n", {bundle});
-  // An importer that refuses at once may be gone before the request is sent; its reason is waiting.
-  Result<Json> result = Await(importer.connection.get());
+// A line of the terminal; nullopt at its end, for an empty one, or when `stop` becomes readable.
+std::optional<std::string> ReadAnswer(int stop) {
+  constexpr size_t kMaxPathBytes = 4096;
+  std::string answer;
+  while (answer.size() < kMaxPathBytes) {
+    pollfd waits[] = {{STDIN_FILENO, POLLIN, 0}, {stop, POLLIN, 0}};
+    if (::poll(waits, 2, -1) < 0 && errno != EINTR) return std::nullopt;
+    if (waits[1].revents != 0) return std::nullopt;
+    if (waits[0].revents == 0) continue;
+    char c;
+    if (::read(STDIN_FILENO, &c, 1) != 1) return std::nullopt;
+    if (c == '\n') break;
+    answer.push_back(c);
+  }
+  while (!answer.empty() && answer.back() == ' ') answer.pop_back();
+  if (answer.empty()) return std::nullopt;
+  return answer;
+}
+
+Result<std::optional<std::string>> AskForVolume(const MissingVolumes& missing, int stop) {
+  if (!missing.refused.empty()) std::cerr << missing.refused << "\n";
+  std::cerr << "Insert the medium with " << DescribeMissing(missing)
+            << " and give the file (an empty line stops; what was copied is kept): " << std::flush;
+  return ReadAnswer(stop);
+}
+
+Result<Json> Transfer(const Context& context, const Options& options) {
+  const UniqueFd stop = TRY(StopSignals());
+  Importer importer = TRY(FindImporter(context));
+  ImportRequest request;
+  request.files = options.files;
+  request.permit = options.permit;
+  request.stop = stop.get();
+  // One for each stretch between two questions, so that waiting for a person does not count.
+  std::optional<ProgressPrinter> progress;
+  request.progress = [&](uint64_t done, uint64_t total, uint64_t resumed) {
+    if (!progress) {
+      progress.emplace(RealClock(), STDERR_FILENO, ::isatty(STDERR_FILENO) == 1, "importing");
+    }
+    progress->Update(done, total, resumed);
+  };
+  if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) {
+    request.ask = [&](const MissingVolumes& missing) {
+      progress.reset();
+      return AskForVolume(missing, stop.get());
+    };
+  }
+  Result<Json> result = RunImportClient(importer.connection.get(), request);
+  progress.reset();
   if (importer.pid > 0) {
     importer.connection.Reset();
     const std::optional<ExitState> state = TRY(WaitForExit(importer.pid));
-    if (!result && result.error().code() == ErrorCode::kUnavailable && state) {
+    if (!result && result.error().code() == ErrorCode::kUnavailable && state && state->signalled) {
       return Error(ErrorCode::kInternal, "the importer ended without an answer (" +
-                                             state->Describe() + "); nothing was imported");
+                                             state->Describe() +
+                                             "); the same command goes on "
+                                             "from what it had copied");
     }
   }
-  if (!sent && !result && result.error().code() == ErrorCode::kUnavailable) return sent.error();
   return result;
 }
 
-Result<void> RunImport(const Context& context, const Options& options) {
-  const UniqueFd bundle(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!bundle) return ErrnoError("cannot open '" + options.file + "'", errno);
-  Importer importer = TRY(FindImporter(context));
-  const Json result = TRY(Transfer(importer, options.file, bundle.get()));
+// What changed in the chat templates, for a person to judge: a template decides what a model is
+// told.
+void PrintTemplates(const Json& result) {
+  for (const Json& item : ListOf(result, "templates")) {
+    const std::string change = TextOf(item, "change");
+    std::cout << "template  " << TextOf(item, "name") << ": " << change << "\n";
+  }
+  const std::string diff = TextOf(result, "template_diff");
+  if (diff.empty()) return;
+  std::cout << "\nthe chat template changed since release " << IntOf(result, "compared_with")
+            << ":\n\n"
+            << diff << (diff.ends_with('\n') ? "" : "\n");
+}
+
+Result<void> Print(const Json& result) {
   const std::string digest = TRY(GetString(result, "digest"));
   const std::string id = TRY(GetString(result, "id"));
   const std::string version = TRY(GetString(result, "version"));
   const int64_t release_seq = TRY(GetInt(result, "release_seq"));
   const bool already_present = TRY(GetBool(result, "already_present"));
-  if (importer.pid < 0) {
-    AdminClient admin = TRY(AdminClient::Connect(context.data_directory));
-    TRY(admin.Post("/models", {{"digest", digest}})
-            .WithContext("the model is in the store, but the appliance did not register it"));
-  }
-  const auto expires = result.find("expires");
-  if (expires != result.end() && expires->is_string()) WarnIfPast(expires->get<std::string>());
-  if (options.json) {
-    std::cout << DumpJson(result) << "\n";
-    return {};
-  }
   std::cout << (already_present ? "already present: " : "imported ") << id << " " << version
             << ", release " << release_seq << (already_present ? "; nothing was changed" : "")
             << "\n"
             << "digest    " << digest << "\n";
+  PrintTemplates(result);
   return {};
+}
+
+Result<void> RunImport(const Context& context, const Options& options) {
+  const bool running =
+      Result<UniqueFd>(ConnectUnix(context.data_directory + "/run/import.sock")).has_value();
+  const Json result = TRY(Transfer(context, options));
+  const std::string digest = TRY(GetString(result, "digest"));
+  for (const std::string& warning : StringsOf(result, "warnings")) {
+    std::cerr << "skerry: warning: " << warning << "\n";
+  }
+  if (running) {
+    AdminClient admin = TRY(AdminClient::Connect(context.data_directory));
+    TRY(admin.Post("/models", {{"digest", digest}})
+            .WithContext("the model is in the store, but the appliance did not register it"));
+  }
+  if (!options.json) return Print(result);
+  std::cout << DumpJson(result) << "\n";
+  return {};
+}
+
+Json ToJson(const import::Unfinished& item) {
+  return {{"digest", item.digest},         {"id", item.id},
+          {"version", item.version},       {"since", item.since},
+          {"done_bytes", item.done_bytes}, {"total_bytes", item.total_bytes},
+          {"running", item.running}};
+}
+
+Result<void> ListThem(const Context& context, bool json) {
+  const std::unique_ptr<FileSystem> files = TRY(OpenFiles(context.data_directory));
+  import::RealStagingLocks locks(context.data_directory);
+  const std::vector<import::Unfinished> list = TRY(import::ListUnfinished(*files, locks));
+  Json array = Json::array();
+  Table table({"MODEL", "VERSION", "COPIED", "SINCE", "STATE", "DIGEST"});
+  for (const import::Unfinished& item : list) {
+    array.push_back(ToJson(item));
+    table.Add({item.id.empty() ? "?" : item.id, item.version.empty() ? "?" : item.version,
+               FormatBytes(item.done_bytes) + " of " + FormatBytes(item.total_bytes), item.since,
+               item.running ? "running" : "stopped", item.digest});
+  }
+  if (json) {
+    std::cout << DumpJson({{"unfinished", array}}) << "\n";
+  } else if (list.empty()) {
+    std::cout << "No import is unfinished.\n";
+  } else {
+    std::cout << table.Text();
+  }
+  return {};
+}
+
+Result<void> Discard(const Context& context, const std::string& what) {
+  const std::unique_ptr<FileSystem> files = TRY(OpenFiles(context.data_directory));
+  import::RealStagingLocks locks(context.data_directory);
+  if (what == "all") {
+    const size_t removed = TRY(import::DiscardAll(*files, locks));
+    std::cout << "discarded: " << removed << "\n";
+    return {};
+  }
+  TRY(import::Discard(*files, locks, what));
+  std::cout << "discarded: " << what << "\n";
+  return {};
+}
+
+Result<void> Run(const Context& context, const Options& options) {
+  const int wanted = (options.files.empty() ? 0 : 1) + (options.unfinished ? 1 : 0) +
+                     (options.discard.empty() ? 0 : 1);
+  if (wanted != 1) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "give the files to import, or --unfinished, or --discard; run with --help for the "
+                 "usage");
+  }
+  if (options.unfinished) return ListThem(context, options.json);
+  if (!options.discard.empty()) return Discard(context, options.discard);
+  return RunImport(context, options);
 }
 
 }  // namespace
@@ -138,11 +256,16 @@ void AddImportCommand(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("import", "Verify a bundle and put its model in the store");
   const auto options = std::make_shared<Options>();  // lives as long as the callback
-  command->add_option("file", options->file, "Bundle")->required()->type_name("NAME.skb");
+  command->add_option("files", options->files, "Bundle, or its volumes in any order")
+      ->type_name("NAME.skb");
+  command->add_option("--permit", options->permit, "Rollback permit for an older release")
+      ->type_name("FILE");
+  command->add_flag("--unfinished", options->unfinished, "List imports that were interrupted");
+  command->add_option("--discard", options->discard, "Remove what an interrupted import has copied")
+      ->type_name("DIGEST|all");
   command->add_flag("--json", options->json, "Print JSON");
   AddDataOption(*command, context);
-  command->callback(
-      [&context, options] { context.run = [&] { return RunImport(context, *options); }; });
+  command->callback([&context, options] { context.run = [&] { return Run(context, *options); }; });
 }
 
 }  // namespace skerry::cli

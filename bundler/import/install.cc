@@ -1,11 +1,16 @@
 #include "bundler/import/install.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "appliance/base/encode.h"
-#include "appliance/base/json.h"
-#include "bundler/format/chunks.h"
+#include "appliance/base/progress.h"
+#include "bundler/format/layout.h"
+#include "bundler/format/names.h"
+#include "bundler/format/volume.h"
+#include "bundler/import/describe.h"
+#include "bundler/import/model_folder.h"
 #include "bundler/inspect/model.h"
 #include "bundler/reader/volume_set.h"
 
@@ -13,195 +18,416 @@ namespace skerry::import {
 
 namespace {
 
+using format::Quote;
 using reader::VerifiedBundle;
 
-constexpr unsigned kFileMode = 0444;
-constexpr unsigned kDirectoryMode = 0755;
-constexpr uint64_t kDiskBlockBytes = 4096;
-constexpr uint64_t kOverheadBytes = 1 << 20;  // directories, import.json
+constexpr uint64_t kOverheadBytes = 2 << 20;  // directories, journal, import.json
 
-uint64_t DiskBytes(uint64_t size) { return (size / kDiskBlockBytes + 1) * kDiskBlockBytes; }
-
-uint64_t NeededBytes(const VerifiedBundle& bundle) {
-  uint64_t total = kOverheadBytes + DiskBytes(bundle.manifest_text().size()) +
-                   DiskBytes(bundle.signatures_text().size());
-  for (const format::FileEntry& entry : bundle.manifest().files) total += DiskBytes(entry.size);
-  for (const format::FileEntry& entry : bundle.manifest().documents) total += DiskBytes(entry.size);
-  return total;
-}
-
-// Writes the staging folder; every file is durable when it is closed, every directory after Finish.
-class StagingSink {
+// A medium that is let go when all of it was copied: a thousand volumes are more than a process may
+// have open.
+class ClosableFile : public File {
  public:
-  StagingSink(FileSystem& files, std::string staging, const format::Manifest& manifest)
-      : files_(files), staging_(std::move(staging)), manifest_(manifest) {}
+  explicit ClosableFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  // Not while another thread reads.
+  void Close() { file_.reset(); }
 
-  Result<void> Prepare() {
-    TRY(MakeDirectory("files"));
-    return MakeDirectory("bundle");
+  Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
+    if (file_ == nullptr) return Closed();
+    return file_->ReadAt(offset, out);
   }
-
-  Result<void> Put(const std::string& name, std::string_view content) {
-    const std::unique_ptr<File> file = TRY(Create(name));
-    TRY(file->Append(AsBytes(content)));
-    return file->Sync();
+  Result<uint64_t> Size() const override {
+    if (file_ == nullptr) return Closed();
+    return file_->Size();
   }
+  Result<void> Append(std::span<const uint8_t>) override { return Closed(); }
+  Result<void> Sync() override { return Closed(); }
+  Result<void> Truncate(uint64_t) override { return Closed(); }
 
-  // Every byte of the bundle, in order.
-  Result<void> Take(const VerifiedBundle& bundle, const reader::ReadOptions& options) {
-    const reader::ChunkHashes hashes = TRY(bundle.ReadHashes());
-    TRY(bundle.ReadDocuments([&](size_t document_idx, std::span<const uint8_t> content) {
-      return Put("bundle/documents/" + manifest_.documents[document_idx].name, AsText(content));
-    }));
-    uint64_t done_bytes = 0;
-    format::ChunkWork work;
-    work.count = bundle.map().count();
-    work.buffer_bytes = bundle.map().LargestBytes();
-    work.threads = options.threads;
-    work.produce = [&](uint64_t chunk, std::span<uint8_t> buffer) {
-      return bundle.ReadChunk(chunk, hashes, buffer);
-    };
-    work.consume = [&](uint64_t chunk, std::span<const uint8_t> bytes) -> Result<void> {
-      const size_t file_idx = bundle.map().At(chunk).file_idx;
-      const format::ChunkRange chunks = bundle.map().Of(file_idx);
-      if (chunk == chunks.first) open_ = TRY(Create("files/" + manifest_.files[file_idx].name));
-      TRY(open_->Append(bytes));
-      if (chunk + 1 == chunks.last) TRY(open_->Sync());
-      done_bytes += bytes.size();
-      if (options.progress) options.progress(done_bytes, bundle.data_bytes());
-      return {};
-    };
-    TRY(format::RunChunks(work));
-    open_.reset();
-    return bundle.CheckEnd();
-  }
+ private:
+  static Error Closed() { return Error(ErrorCode::kInternal, "the medium was closed"); }
+  std::unique_ptr<File> file_;
+};
 
-  // Makes all entries durable, the deepest first.
-  Result<void> Finish() {
-    for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
-      TRY(files_.SyncDirectory(staging_ + "/" + *it));
+// One import from the first look at its media to the model in the store. One thread.
+class ImportJob {
+ public:
+  ImportJob(FileSystem& files, StagingLocks& locks, const trust::TrustState& trust,
+            const ImportOptions& options)
+      : files_(files), locks_(locks), trust_(trust), options_(options) {}
+
+  Result<ImportResult> Run(std::vector<Medium> media) {
+    for (Medium& medium : media) TRY(Add(std::move(medium)));
+    manifest_ = Any().manifest();
+    map_ = format::ChunkMap(manifest_.files);
+    result_.digest = "sha256-" + Any().digest().Hex();
+    result_.id = manifest_.id;
+    result_.version = manifest_.version;
+    result_.release_seq = manifest_.release_seq;
+    result_.expires = manifest_.expires;
+    AddWarnings();
+    if (manifest_.kind != format::Kind::kModel) {
+      return Error(ErrorCode::kUntrusted, "the bundle is of kind '" +
+                                              std::string(format::KindName(manifest_.kind)) +
+                                              "'; only models can be imported");
     }
-    TRY(files_.SyncDirectory(staging_));
-    return files_.SyncDirectory(ParentDirectory(staging_));
+    if (files_.Exists(StorePath())) return CheckPresent();
+    TRY(CheckFloor());
+    const UniqueFd lock = TRY(MakeAndTakeFolder(files_, locks_, Folder()));
+    if (files_.Exists(StorePath())) {  // another process published it while this one looked
+      (void)RemoveTree(files_, Folder());
+      return CheckPresent();
+    }
+    const Result<void> done = CopyAndPublish();
+    if (!done) return Leave(done.error());
+    return result_;
   }
 
  private:
-  Result<std::unique_ptr<File>> Create(const std::string& name) {
-    TRY(MakeDirectory(ParentDirectory(name)));
-    return files_.Create(staging_ + "/" + name, kFileMode);
-  }
+  const VerifiedBundle& Any() const { return set_.parts().front().bundle; }
+  std::string StorePath() const { return std::string(kStoreDirectory) + "/" + result_.digest; }
+  std::string Folder() const { return StagingFolder(result_.digest); }
 
-  Result<void> MakeDirectory(const std::string& name) {
-    if (name == "." || directories_.contains(name)) return {};
-    TRY(MakeDirectory(ParentDirectory(name)));
-    TRY(files_.MakeDirectory(staging_ + "/" + name, kDirectoryMode));
-    directories_.insert(name);
+  // Opens and verifies one medium and puts it beside the others.
+  Result<void> Add(Medium medium) {
+    auto file = std::make_unique<ClosableFile>(std::move(medium.file));
+    const auto verify = [&]() -> Result<VerifiedBundle> {
+      reader::UnverifiedBundle unverified = TRY(reader::UnverifiedBundle::Open(*file));
+      return std::move(unverified).Verify(trust_);
+    };
+    VerifiedBundle bundle = TRY(verify().WithContext(Quote(medium.name)));
+    const uint64_t number = NumberOf(bundle);
+    const reader::VolumeSet::Added added = TRY(set_.Add(medium.name, std::move(bundle)));
+    if (added == reader::VolumeSet::Added::kDuplicate) {
+      file->Close();
+      duplicates_.push_back(std::move(file));
+    } else {
+      media_[number] = std::move(file);
+    }
     return {};
   }
 
-  FileSystem& files_;
-  const std::string staging_;
-  const format::Manifest& manifest_;
-  std::unique_ptr<File> open_;
-  std::set<std::string> directories_;  // sorted, so a parent comes before its children
-};
-
-std::string Describe(const VerifiedBundle& bundle, inspect::ModelFormat model_format,
-                     int64_t unix_millis) {
-  const format::Manifest& manifest = bundle.manifest();
-  Json signers = Json::array();
-  for (const trust::KeyId& id : bundle.signers()) signers.push_back(id.Hex());
-  const Json json = {{"digest", "sha256-" + bundle.digest().Hex()},
-                     {"files", manifest.files.size()},
-                     {"id", manifest.id},
-                     {"imported_at", FormatUtc(unix_millis)},
-                     {"model_digest", bundle.model_digest().Hex()},
-                     {"model_format", inspect::ModelFormatName(model_format)},
-                     {"release_seq", manifest.release_seq},
-                     {"root_version", bundle.root_version()},
-                     {"signers", std::move(signers)},
-                     {"size_bytes", manifest.DataBytes()},
-                     {"version", manifest.version}};
-  return DumpJson(json) + "\n";
-}
-
-Result<void> CheckSpace(FileSystem& files, uint64_t needed, uint64_t reserved) {
-  const uint64_t free = TRY(files.FreeBytes());
-  if (free >= needed + reserved) return {};
-  return Error(ErrorCode::kExhausted, "not enough space: the model needs " +
-                                          std::to_string(needed) + " bytes and " +
-                                          std::to_string(reserved) + " stay reserved, " +
-                                          std::to_string(free) + " are free; nothing was written");
-}
-
-// Staging to store, durably.
-Result<void> Publish(FileSystem& files, const std::string& staging, const std::string& place) {
-  TRY(files.RenameNoReplace(staging, place));
-  Result<void> synced = files.SyncDirectory("store");
-  if (synced) synced = files.SyncDirectory(ParentDirectory(staging));
-  if (synced) return {};
-  // Not durable, so not imported: take it back as far as the disk still answers.
-  (void)files.Rename(place, staging);
-  return synced;
-}
-
-Result<ImportResult> Import(FileSystem& files, const std::string& staging,
-                            const VerifiedBundle& bundle, const ImportOptions& options) {
-  const format::Manifest& manifest = bundle.manifest();
-  ImportResult result;
-  result.digest = "sha256-" + bundle.digest().Hex();
-  result.id = manifest.id;
-  result.version = manifest.version;
-  result.release_seq = manifest.release_seq;
-  result.expires = manifest.expires;
-  const std::string place = "store/" + result.digest;
-
-  StagingSink sink(files, staging, manifest);
-  TRY(sink.Prepare());
-  TRY(sink.Take(bundle, options.read));
-  const inspect::ModelFormat model_format = TRY(inspect::InspectFiles(manifest, [&](size_t idx) {
-    // What was written, not what the medium might answer now.
-    return files.OpenRead(staging + "/files/" + manifest.files[idx].name);
-  }));
-  TRY(sink.Put("bundle/manifest", bundle.manifest_text()));
-  TRY(sink.Put("bundle/signatures", bundle.signatures_text()));
-  TRY(sink.Put("import.json", Describe(bundle, model_format, options.clock->UnixMillis())));
-  TRY(sink.Finish());
-  const Result<void> published = Publish(files, staging, place);
-  if (!published && published.error().code() == ErrorCode::kAlreadyExists) {
-    result.already_present = true;  // another import of the same bundle was faster
-  } else if (!published) {
-    return published.error();
+  static uint64_t NumberOf(const VerifiedBundle& bundle) {
+    return bundle.volume() ? bundle.volume()->number : 0;
   }
-  return result;
-}
+
+  void AddWarnings() {
+    if (!manifest_.expires || !format::IsPastDay(*manifest_.expires, *options_.clock)) return;
+    result_.warnings.push_back("release " + std::to_string(manifest_.release_seq) + " of " +
+                               manifest_.id + " was to be replaced after " + *manifest_.expires +
+                               " (by this machine's clock); ask for a newer one");
+  }
+
+  // Reads every byte of what was given; the store stays as it is.
+  Result<ImportResult> CheckPresent() {
+    for (const reader::VolumeSet::Part& part : set_.parts()) {
+      reader::ReadOptions read;
+      read.threads = options_.copy.threads;
+      read.progress = [&](uint64_t done, uint64_t total) {
+        if (options_.progress) options_.progress({done, total, 0});
+      };
+      TRY(part.bundle.Read(read).WithContext(Quote(part.name)));
+    }
+    // What an import left that ended between publishing and removing it.
+    if (files_.Exists(Folder())) {
+      const Result<UniqueFd> lock = locks_.TakeFolder(Folder());
+      if (lock) (void)RemoveTree(files_, Folder());
+    }
+    result_.already_present = true;
+    return result_;
+  }
+
+  // Against everything that is in the store by now.
+  Result<void> CheckFloor() { return {}; }
+
+  Result<void> CopyAndPublish() {
+    hashes_ = TRY(Any().ReadHashes().WithContext(Quote(set_.parts().front().name)));
+    folder_.emplace(files_, Folder() + "/model", manifest_);
+    TRY(Resume());
+    is_resumed_ = true;
+    TRY(CheckSpace());
+    TRY(folder_->MakeFiles());
+    Journal journal = TRY(StartJournal());
+    TRY(PutProof());
+    for (;;) {
+      for (const reader::VolumeSet::Part& part : set_.parts()) TRY(Copy(part, journal));
+      const VolumesNeeded needed = Needed();
+      if (needed.numbers.empty()) break;
+      TRY(GetMore(needed));
+    }
+    return Publish();
+  }
+
+  // What an earlier try has recorded, after a look at the newest of it.
+  Result<void> Resume() {
+    done_.assign(map_.count(), false);
+    const std::optional<JournalState> state =
+        TRY(Journal::Read(files_, JournalPath(result_.digest)));
+    since_ = state ? state->head.since : FormatUtc(options_.clock->UnixMillis());
+    if (!state || state->head.digest != result_.digest || state->head.chunks != map_.count()) {
+      return {};
+    }
+    for (const RecordedChunks& range : state->ranges) {
+      for (uint64_t i = 0; i < range.count; ++i) done_[range.first + i] = true;
+    }
+    newest_ = NewestChunks(state->ranges);
+    const bool holds = TRY(RecordHolds());
+    if (!holds) {
+      done_.assign(map_.count(), false);
+      newest_.clear();
+    }
+    resumed_bytes_ = DoneBytes();
+    return {};
+  }
+
+  // The chunks recorded last, at most a window.
+  std::vector<uint64_t> NewestChunks(const std::vector<RecordedChunks>& ranges) const {
+    std::vector<uint64_t> newest;
+    for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+      for (uint64_t i = range->count; i > 0 && newest.size() < options_.copy.window_chunks; --i) {
+        newest.push_back(range->first + i - 1);
+      }
+    }
+    std::sort(newest.begin(), newest.end());
+    return newest;
+  }
+
+  // Whether the files have what the journal says: all of them their size, and the chunks that were
+  // recorded last their content. A disk that lost more than that was lying about its syncs.
+  Result<bool> RecordHolds() const {
+    for (size_t i = 0; i < manifest_.files.size(); ++i) {
+      const format::ChunkRange chunks = map_.Of(i);
+      for (uint64_t chunk = chunks.first; chunk < chunks.last; ++chunk) {
+        if (!done_[chunk]) continue;
+        if (!folder_->HasFile(i)) return false;
+        break;
+      }
+    }
+    const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(format::kChunkBytes);
+    for (const uint64_t chunk : newest_) {
+      const format::ChunkPlace place = map_.At(chunk);
+      const std::unique_ptr<File> file = TRY(folder_->OpenRead(place.file_idx));
+      const size_t got = TRY(file->ReadAt(place.offset, {buffer.get(), place.size}));
+      if (got != place.size || !hashes_.Holds(chunk, {buffer.get(), got})) return false;
+      file->WillNotNeed(place.offset, place.size);
+    }
+    return true;
+  }
+
+  uint64_t DoneBytes() const {
+    uint64_t bytes = 0;
+    for (uint64_t chunk = 0; chunk < map_.count(); ++chunk) {
+      if (done_[chunk]) bytes += map_.At(chunk).size;
+    }
+    return bytes;
+  }
+
+  Result<void> CheckSpace() {
+    const uint64_t block = TRY(files_.BlockBytes());
+    uint64_t needed = TRY(folder_->MissingBytes());
+    needed += kOverheadBytes;
+    const auto add = [&](uint64_t size) { needed += (size / block + 1) * block; };
+    add(Any().manifest_text().size());
+    add(Any().signatures_text().size());
+    for (const format::RootText& root : Any().roots()) add(root.text.size());
+    if (Any().revocations_text()) add(Any().revocations_text()->size());
+    for (const format::FileEntry& entry : manifest_.documents) add(entry.size);
+    const uint64_t free = TRY(files_.FreeBytes());
+    if (free >= needed && free - needed >= options_.reserved_bytes) return {};
+    return Error(
+        ErrorCode::kExhausted,
+        "not enough space in " + Quote(options_.place) + ": the model still needs " +
+            std::to_string(needed) + " bytes and " + std::to_string(options_.reserved_bytes) +
+            " stay reserved, " + std::to_string(free) + " are free; free " +
+            std::to_string(needed + options_.reserved_bytes - free) + " more; nothing was written");
+  }
+
+  Result<Journal> StartJournal() {
+    JournalState state;
+    state.head = {
+        result_.digest,        manifest_.id, manifest_.version, manifest_.release_seq, map_.count(),
+        manifest_.DataBytes(), since_};
+    // The newest ones last, so that a further try looks at them again.
+    std::vector<bool> older = done_;
+    for (const uint64_t chunk : newest_) older[chunk] = false;
+    for (uint64_t chunk = 0; chunk < map_.count(); ++chunk) {
+      if (older[chunk]) Append(state.ranges, chunk);
+    }
+    for (const uint64_t chunk : newest_) Append(state.ranges, chunk);
+    return Journal::Start(files_, JournalPath(result_.digest), state);
+  }
+
+  void Append(std::vector<RecordedChunks>& ranges, uint64_t chunk) const {
+    if (ranges.empty() || ranges.back().first + ranges.back().count != chunk) {
+      ranges.push_back({chunk, 0, 0});
+    }
+    ++ranges.back().count;
+    ranges.back().bytes += map_.At(chunk).size;
+  }
+
+  // What proves where the model is from, anew in every try: the signatures may be others.
+  Result<void> PutProof() {
+    TRY(folder_->Put("bundle/manifest", Any().manifest_text()));
+    TRY(folder_->Put("bundle/signatures", Any().signatures_text()));
+    for (const format::RootText& root : Any().roots()) {
+      TRY(folder_->Put("bundle/roots/" + std::to_string(root.version), root.text));
+    }
+    if (Any().revocations_text()) {
+      TRY(folder_->Put("bundle/revocations", *Any().revocations_text()));
+    }
+    const auto put = [&](size_t idx, std::span<const uint8_t> content) {
+      return folder_->Put("bundle/documents/" + manifest_.documents[idx].name, AsText(content));
+    };
+    return Any().ReadDocuments(put).WithContext(Quote(set_.parts().front().name));
+  }
+
+  // The chunks of one medium that are not there yet; and every other bit of it, so that a medium
+  // with damage is not called good.
+  Result<void> Copy(const reader::VolumeSet::Part& part, Journal& journal) {
+    const uint64_t number = NumberOf(part.bundle);
+    if (!copied_.insert(number).second) return {};
+    const std::string name =
+        Quote(part.name) +
+        (part.bundle.volume() ? " (" + reader::DescribeVolume(part.bundle) + ")" : "");
+    if (&part.bundle != &Any()) {
+      TRY(part.bundle.ReadHashes().WithContext(name));
+      const auto pass = [](size_t, std::span<const uint8_t>) { return Result<void>(); };
+      TRY(part.bundle.ReadDocuments(pass).WithContext(name));
+    }
+    CopyWork work;
+    work.first = part.bundle.chunks().first;
+    work.count = part.bundle.chunks().count();
+    work.read = [&](uint64_t chunk, std::span<uint8_t> out) -> Result<void> {
+      TRY(part.bundle.ReadChunk(chunk, hashes_, out).WithContext(name));
+      return {};
+    };
+    work.open = [&](size_t file_idx) { return folder_->OpenWrite(file_idx); };
+    CopyOptions copy = options_.copy;
+    const uint64_t before = DoneBytes();
+    copy.progress = [&](uint64_t copied_bytes) {
+      if (!options_.progress) return;
+      options_.progress({before + copied_bytes, manifest_.DataBytes(), resumed_bytes_});
+    };
+    TRY(CopyChunks(map_, work, done_, journal, copy));
+    TRY(part.bundle.CheckFraming().WithContext(name));
+    media_[number]->Close();
+    return {};
+  }
+
+  // Volumes with chunks that nobody has copied.
+  VolumesNeeded Needed() const {
+    VolumesNeeded needed;
+    needed.of = set_.volume_count();
+    needed.refused = refused_;
+    const std::optional<format::Volume> any = Any().volume();
+    if (!any) return needed;
+    for (const uint64_t number : set_.Missing()) {
+      const format::ChunkRange range = format::Volume{number, any->chunks}.Range(map_.count());
+      const auto begin = done_.begin() + static_cast<ptrdiff_t>(range.first);
+      if (std::find(begin, begin + static_cast<ptrdiff_t>(range.count()), false) !=
+          begin + static_cast<ptrdiff_t>(range.count())) {
+        needed.numbers.push_back(number);
+      }
+    }
+    return needed;
+  }
+
+  // One answer to the question for more; what of it cannot be used is said with the next question.
+  Result<void> GetMore(const VolumesNeeded& needed) {
+    std::vector<Medium> more;
+    if (options_.more) more = TRY(options_.more(needed));
+    refused_.clear();
+    for (Medium& medium : more) {
+      const Result<void> added = Add(std::move(medium));
+      if (!added) refused_ = added.error().message();
+    }
+    if (!more.empty()) return {};
+    std::string numbers;
+    for (const uint64_t number : needed.numbers) {
+      numbers += (numbers.empty() ? "" : ", ") + std::to_string(number);
+    }
+    return Error(ErrorCode::kNotFound, "missing: volume " + numbers + " of " +
+                                           std::to_string(needed.of) +
+                                           "; import with these files, too");
+  }
+
+  Result<void> Publish() {
+    ImportFacts facts;
+    // What was written, not what a medium might answer now.
+    const Result<inspect::ModelFormat> format = inspect::InspectFiles(
+        manifest_, [this](size_t file_idx) { return folder_->OpenRead(file_idx); });
+    if (!format) {
+      is_refused_ = format.error().code() != ErrorCode::kIo;
+      return format.error();
+    }
+    facts.model_format = *format;
+    facts.unix_millis = options_.clock->UnixMillis();
+    TRY(folder_->Put("import.json", DescribeImport(Any(), facts)));
+    TRY(folder_->Finish());
+    // Between this look at the store and the model's appearance there nobody else publishes.
+    const UniqueFd publishing = TRY(locks_.TakePublishing());
+    TRY(CheckFloor());
+    TRY(files_.RenameNoReplace(folder_->path(), StorePath()));
+    Result<void> synced = files_.SyncDirectory(kStoreDirectory);
+    if (synced) synced = files_.SyncDirectory(Folder());
+    if (!synced) {
+      // Not durable, so not imported: take it back as far as the disk still answers.
+      (void)files_.Rename(StorePath(), folder_->path());
+      return synced;
+    }
+    // What cannot be removed now, the next import of this bundle or a person removes.
+    (void)RemoveTree(files_, Folder());
+    return {};
+  }
+
+  // Keeps or removes what an import has copied that failed with `error`.
+  Error Leave(const Error& error) {
+    if (!is_resumed_) {
+      (void)files_.Remove(Folder());  // only if it is empty: an earlier try's work stays
+      return error;
+    }
+    const uint64_t kept = DoneBytes();
+    if (is_refused_ || std::find(done_.begin(), done_.end(), true) == done_.end()) {
+      (void)RemoveTree(files_, Folder());
+      return error;
+    }
+    return Error(error.code(), error.message() + "; " + FormatBytes(kept) + " of " +
+                                   FormatBytes(manifest_.DataBytes()) +
+                                   " are copied and kept: the same command goes on from there, "
+                                   "'skerry import --discard " +
+                                   result_.digest + "' gives them up");
+  }
+
+  FileSystem& files_;
+  StagingLocks& locks_;
+  trust::TrustState trust_;  // with what the store has brought
+  const ImportOptions& options_;
+
+  std::map<uint64_t, std::unique_ptr<ClosableFile>> media_;  // by number of volume
+  std::vector<std::unique_ptr<ClosableFile>> duplicates_;    // closed; the set knows them
+  reader::VolumeSet set_;
+  std::string refused_;  // why the medium given last is not used
+  format::Manifest manifest_;
+  format::ChunkMap map_;
+  reader::ChunkHashes hashes_;
+
+  std::optional<ModelFolder> folder_;
+  std::string since_;
+  std::vector<bool> done_;        // durable and recorded
+  std::vector<uint64_t> newest_;  // of those an earlier try has recorded
+  uint64_t resumed_bytes_ = 0;
+  std::set<uint64_t> copied_;  // numbers of volumes
+  bool is_resumed_ = false;    // done_ tells what the folder has
+  bool is_refused_ = false;    // for its content
+
+  ImportResult result_;
+};
 
 }  // namespace
 
-Result<ImportResult> ImportBundle(FileSystem& files, const std::string& staging, const File& bundle,
+Result<ImportResult> ImportBundle(FileSystem& files, StagingLocks& locks, std::vector<Medium> media,
                                   const trust::TrustState& trust, const ImportOptions& options) {
-  auto run = [&]() -> Result<ImportResult> {
-    reader::UnverifiedBundle unverified = TRY(reader::UnverifiedBundle::Open(bundle));
-    const VerifiedBundle verified = TRY(std::move(unverified).Verify(trust));
-    if (verified.volume()) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "this is " + reader::DescribeVolume(verified) + "; give the whole bundle");
-    }
-    const format::Manifest& manifest = verified.manifest();
-    const std::string digest = "sha256-" + verified.digest().Hex();
-    if (files.Exists("store/" + digest)) {
-      TRY(verified.Read(options.read));
-      return ImportResult{digest,           manifest.id,
-                          manifest.version, manifest.release_seq,
-                          manifest.expires, /*already_present=*/true};
-    }
-    TRY(CheckSpace(files, NeededBytes(verified), options.reserved_bytes));
-    return Import(files, staging, verified, options);
-  };
-  Result<ImportResult> result = run();
-  // What cannot be removed now, the next import removes.
-  (void)RemoveTree(files, staging);
-  return result;
+  if (media.empty()) return Error(ErrorCode::kInvalidArgument, "no bundle was given");
+  return ImportJob(files, locks, trust, options).Run(std::move(media));
 }
 
 }  // namespace skerry::import

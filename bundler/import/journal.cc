@@ -33,7 +33,7 @@ std::string HeadLine(const JournalHead& head) {
                {"version", head.version}});
 }
 
-std::string RangeLine(const ChunkRange& range) {
+std::string RangeLine(const RecordedChunks& range) {
   return Line({{"bytes", range.bytes}, {"count", range.count}, {"first", range.first}});
 }
 
@@ -69,8 +69,8 @@ Result<JournalHead> HeadFromJson(const Json& json) {
   return head;
 }
 
-Result<ChunkRange> RangeFromJson(const Json& json, const JournalHead& head) {
-  ChunkRange range;
+Result<RecordedChunks> RangeFromJson(const Json& json, const JournalHead& head) {
+  RecordedChunks range;
   range.first = TRY(GetCount(json, "first"));
   range.count = TRY(GetCount(json, "count"));
   range.bytes = TRY(GetCount(json, "bytes"));
@@ -94,7 +94,7 @@ Result<std::optional<JournalState>> Journal::Read(FileSystem& files, const std::
   JournalState state;
   state.head = std::move(*head);
   while (const std::optional<Json> json = TakeLine(rest)) {
-    const Result<ChunkRange> range = RangeFromJson(*json, state.head);
+    const Result<RecordedChunks> range = RangeFromJson(*json, state.head);
     if (!range) break;
     state.ranges.push_back(*range);
   }
@@ -104,16 +104,16 @@ Result<std::optional<JournalState>> Journal::Read(FileSystem& files, const std::
 Result<Journal> Journal::Start(FileSystem& files, const std::string& path,
                                const JournalState& state) {
   std::string text = HeadLine(state.head);
-  for (const ChunkRange& range : state.ranges) text += RangeLine(range);
+  for (const RecordedChunks& range : state.ranges) text += RangeLine(range);
   TRY(WriteAtomically(files, path, text, kMode));
   std::unique_ptr<File> file = TRY(files.OpenAppend(path, kMode));
   return Journal(std::move(file));
 }
 
-Result<void> Journal::Add(std::span<const ChunkRange> ranges) {
+Result<void> Journal::Add(std::span<const RecordedChunks> ranges) {
   if (ranges.empty()) return {};
   std::string text;
-  for (const ChunkRange& range : ranges) text += RangeLine(range);
+  for (const RecordedChunks& range : ranges) text += RangeLine(range);
   TRY(file_->Append(AsBytes(text)));
   return file_->Sync();
 }

@@ -19,12 +19,12 @@
 namespace skerry::import {
 
 // Chunks by their numbers in the whole model (format::ChunkMap).
-struct ChunkRange {
+struct RecordedChunks {
   uint64_t first = 0;
   uint64_t count = 0;
   uint64_t bytes = 0;  // of these chunks together
 
-  bool operator==(const ChunkRange&) const = default;
+  bool operator==(const RecordedChunks&) const = default;
 };
 
 struct JournalHead {
@@ -41,7 +41,7 @@ struct JournalHead {
 
 struct JournalState {
   JournalHead head;
-  std::vector<ChunkRange> ranges;  // in the order in which they were written
+  std::vector<RecordedChunks> ranges;  // in the order in which they were written
 };
 
 // One thread at a time.
@@ -56,7 +56,7 @@ class Journal {
                                const JournalState& state);
 
   // Adds `ranges`, durably. Their chunks must be durable already.
-  Result<void> Add(std::span<const ChunkRange> ranges);
+  Result<void> Add(std::span<const RecordedChunks> ranges);
 
  private:
   explicit Journal(std::unique_ptr<File> file) : file_(std::move(file)) {}

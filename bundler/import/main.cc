@@ -20,13 +20,10 @@ Result<void> Run(const std::string& data_directory) {
   TRY(DropInherited());
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles(data_directory));
   const trust::TrustState trust = TRY(trust::LoadTrust(*files));
-  const StagingFolder staging = TRY(StagingFolder::Make(data_directory));
-  const Result<void> sandbox = EnterSandbox(data_directory);
-  if (!sandbox) {
-    (void)RemoveTree(*files, staging.path());
-    return sandbox.error();
-  }
-  const Result<void> served = ServeImport(kConnection, *files, staging.path(), trust);
+  TRY(MakeStaging(*files));
+  TRY(EnterSandbox(data_directory));
+  RealStagingLocks locks(data_directory);
+  const Result<void> served = ServeImport(kConnection, *files, locks, trust, data_directory);
   // The client has the error already.
   return served ? Result<void>() : Error(ErrorCode::kCancelled, served.error().message());
 }

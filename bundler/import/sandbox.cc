@@ -22,7 +22,9 @@ namespace {
 using seccomp::Equal;
 using seccomp::Masked;
 
-constexpr rlim_t kMaxDescriptors = 256;
+// A message of volumes, and the files of three windows of chunks.
+constexpr rlim_t kMaxDescriptors = 512;
+constexpr uint64_t kFinishedMode = 0444;
 // From ABI 2 on a file may be moved between directories, which publishing needs.
 constexpr int kLeastLandlockAbi = 2;
 // From ABI 3 on; the headers of Debian 12 may be older. Handled and never granted: an import writes
@@ -74,7 +76,7 @@ constexpr const char* kAllowed[] = {
     // Files. Opening follows below; which ones exist is Landlock's business.
     "close", "fadvise64", "fallocate", "fdatasync", "flock", "fstat", "fstatfs", "fsync",
     "getdents64", "lseek", "mkdirat", "newfstatat", "pread64", "pwrite64", "read", "readv",
-    "renameat", "renameat2", "statfs", "statx", "unlinkat", "write", "writev",
+    "renameat", "renameat2", "statfs", "statx", "sync_file_range", "unlinkat", "write", "writev",
     // The undefined-behaviour sanitizer asks through a pipe whether memory can be read.
     "pipe", "pipe2",
     // Memory; mmap and mprotect follow below.
@@ -101,6 +103,8 @@ void AllowFiles(seccomp::Filter& filter) {
   for (const int command : kDescriptorCommands) {
     filter.Allow("fcntl", {Equal(1, command)});
   }
+  // Finished files lose the right to be written; nothing gains one.
+  filter.Allow("fchmod", {Equal(1, kFinishedMode)});
   filter.Allow("sendto", {Masked(3, MSG_FASTOPEN, 0), Equal(4, 0)});
 }
 

@@ -20,68 +20,173 @@ namespace skerry::import {
 namespace {
 
 constexpr int64_t kProgressIntervalNs = 200'000'000;
+constexpr size_t kMaxPermitBytes = 64 << 10;
+constexpr size_t kMaxFilesPerMessage = kMaxPassedFds - 1;
+// Smaller reads are looks at headers, which are cheap to keep.
+constexpr size_t kBulkBytes = 64 << 10;
 
-struct Request {
-  std::string name;
-  std::unique_ptr<File> file;
-};
-
-// A file whose reads fail once the client is gone, so that the import ends and cleans up.
-class CancellableFile : public File {
+// A medium: read once from beginning to end, so what was read is not kept in memory; and its reads
+// fail once the client is gone, so that the import ends.
+class MediumFile : public File {
  public:
-  CancellableFile(std::unique_ptr<File> file, const std::atomic<bool>& cancelled)
+  MediumFile(std::unique_ptr<File> file, const std::atomic<bool>& cancelled)
       : file_(std::move(file)), cancelled_(cancelled) {}
 
   Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
-    if (cancelled_)
-      return Error(ErrorCode::kCancelled, "the client went away; nothing was imported");
-    return file_->ReadAt(offset, out);
+    if (cancelled_) return Error(ErrorCode::kCancelled, "stopped");
+    Result<size_t> got = file_->ReadAt(offset, out);
+    if (got && *got >= kBulkBytes) file_->WillNotNeed(offset, *got);
+    return got;
   }
   Result<uint64_t> Size() const override { return file_->Size(); }
-  Result<void> Append(std::span<const uint8_t> bytes) override { return file_->Append(bytes); }
-  Result<void> Sync() override { return file_->Sync(); }
-  Result<void> Truncate(uint64_t size) override { return file_->Truncate(size); }
+  Result<void> Append(std::span<const uint8_t>) override { return ReadOnly(); }
+  Result<void> Sync() override { return ReadOnly(); }
+  Result<void> Truncate(uint64_t) override { return ReadOnly(); }
 
  private:
+  static Error ReadOnly() { return Error(ErrorCode::kInternal, "a medium is never written"); }
+
   std::unique_ptr<File> file_;
   const std::atomic<bool>& cancelled_;
 };
 
-Result<Request> ReadRequest(int connection) {
-  std::string text;
+// One line with the descriptors that came with it.
+struct Message {
+  Json json;
   std::vector<UniqueFd> fds;
+};
+
+// kUnavailable when the client closes instead.
+Result<Message> ReadMessage(int connection) {
+  Message message;
+  std::string text;
   // The descriptors come with the first bytes; a stream may cut the line anywhere.
   while (!text.ends_with('\n')) {
-    PassedMessage message = TRY(ReceiveMessage(connection, kMaxControlLineBytes - text.size()));
-    if (message.bytes.empty()) {
+    PassedMessage part = TRY(ReceiveMessage(connection, kMaxControlLineBytes - text.size()));
+    if (part.bytes.empty()) {
       return Error(ErrorCode::kUnavailable, "the client sent no complete request");
     }
-    text += message.bytes;
-    for (UniqueFd& fd : message.fds) fds.push_back(std::move(fd));
+    text += part.bytes;
+    for (UniqueFd& fd : part.fds) message.fds.push_back(std::move(fd));
     if (text.size() >= kMaxControlLineBytes) {
       return Error(ErrorCode::kExhausted, "the request is longer than 64 KiB");
     }
   }
   text.pop_back();
-  const Json json = TRY(ParseJson(text).WithContext("request"));
-  TRY(RefuseUnknownKeys(json, {"files", "op"}));
-  const std::string op = TRY(GetString(json, "op"));
-  const auto names = json.find("files");
-  if (op != "import" || names == json.end() || !names->is_array() || names->size() != 1 ||
-      !names->at(0).is_string() || fds.size() != 1) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "a request must be op 'import' with one file and one open descriptor for it");
-  }
-  struct stat info {};
-  if (::fstat(fds[0].get(), &info) != 0) return ErrnoError("cannot stat the bundle", errno);
-  const std::string name = names->at(0).get<std::string>();
-  if (!S_ISREG(info.st_mode)) {
-    return Error(ErrorCode::kInvalidArgument, format::Quote(name) + " is not a regular file");
-  }
-  // The medium is read once, from beginning to end.
-  ::posix_fadvise(fds[0].get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  return Request{name, AdoptFile(std::move(fds[0]), name)};
+  message.json = TRY(ParseJson(text).WithContext("request"));
+  return message;
 }
+
+// One connection. One thread, except for the reads of the media.
+class Session {
+ public:
+  Session(int connection, FileSystem& files, StagingLocks& locks, const trust::TrustState& trust,
+          const std::string& place)
+      : connection_(connection), files_(files), locks_(locks), trust_(trust), place_(place) {}
+
+  Result<ImportResult> Run() {
+    Message request = TRY(ReadMessage(connection_));
+    TRY(RefuseUnknownKeys(request.json, {"files", "op", "permit"}));
+    ImportOptions options;
+    if (request.json.contains("permit")) {
+      options.permit_text = TRY(TakePermit(request).WithContext("permit"));
+    }
+    std::vector<Medium> media = TRY(TakeMedia("import", request));
+    options.copy.cancelled = &cancelled_;
+    options.place = place_;
+    options.progress = [this](const ImportProgress& progress) { Report(progress); };
+    options.more = [this](const VolumesNeeded& needed) { return Ask(needed); };
+    return ImportBundle(files_, locks_, std::move(media), trust_, options);
+  }
+
+ private:
+  // Its descriptor is the last one.
+  static Result<std::string> TakePermit(Message& request) {
+    const std::string name = TRY(GetString(request.json, "permit"));
+    if (request.fds.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "there is no open descriptor for it");
+    }
+    const std::unique_ptr<File> file = TRY(Adopt(std::move(request.fds.back()), name));
+    request.fds.pop_back();
+    return ReadAll(*file, kMaxPermitBytes).WithContext(format::Quote(name));
+  }
+
+  Result<std::vector<Medium>> TakeMedia(const std::string& wanted_op, Message& message) const {
+    const std::string op = TRY(GetString(message.json, "op"));
+    const auto names = message.json.find("files");
+    const bool well_formed = op == wanted_op && names != message.json.end() && names->is_array() &&
+                             !names->empty() && names->size() <= kMaxFilesPerMessage &&
+                             names->size() == message.fds.size();
+    if (!well_formed) {
+      return Error(ErrorCode::kInvalidArgument, "a request must be op '" + wanted_op +
+                                                    "' with 1 to " +
+                                                    std::to_string(kMaxFilesPerMessage) +
+                                                    " files and one open descriptor for each");
+    }
+    std::vector<Medium> media;
+    for (size_t i = 0; i < names->size(); ++i) {
+      if (!names->at(i).is_string()) {
+        return Error(ErrorCode::kInvalidArgument, "field 'files' must hold names");
+      }
+      const std::string name = names->at(i).get<std::string>();
+      std::unique_ptr<File> file = TRY(Adopt(std::move(message.fds[i]), name));
+      media.push_back({name, std::make_unique<MediumFile>(std::move(file), cancelled_)});
+    }
+    return media;
+  }
+
+  static Result<std::unique_ptr<File>> Adopt(UniqueFd fd, const std::string& name) {
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) {
+      return ErrnoError("cannot stat " + format::Quote(name), errno);
+    }
+    if (!S_ISREG(info.st_mode)) {
+      return Error(ErrorCode::kInvalidArgument, format::Quote(name) + " is not a regular file");
+    }
+    ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    return AdoptFile(std::move(fd), name);
+  }
+
+  void Report(const ImportProgress& progress) {
+    const int64_t now = RealClock().MonotonicNanos();
+    if (ClientGone()) cancelled_ = true;
+    if (now - last_ns_ < kProgressIntervalNs && progress.done_bytes < progress.total_bytes) return;
+    last_ns_ = now;
+    const Json line = {{"progress",
+                        {{"done_bytes", progress.done_bytes},
+                         {"resumed_bytes", progress.resumed_bytes},
+                         {"total_bytes", progress.total_bytes}}}};
+    if (!Send(line)) cancelled_ = true;
+  }
+
+  // No medium when the client closes instead of answering.
+  Result<std::vector<Medium>> Ask(const VolumesNeeded& needed) {
+    Json need = {{"of", needed.of}, {"volumes", needed.numbers}};
+    if (!needed.refused.empty()) need["refused"] = needed.refused;
+    if (!Send({{"need", need}})) return std::vector<Medium>();
+    Result<Message> answer = ReadMessage(connection_);
+    if (!answer && answer.error().code() == ErrorCode::kUnavailable) return std::vector<Medium>();
+    if (!answer) return answer.error();
+    TRY(RefuseUnknownKeys(answer->json, {"files", "op"}));
+    return TakeMedia("add", *answer);
+  }
+
+  bool Send(const Json& line) { return WriteFully(connection_, DumpJson(line) + "\n").has_value(); }
+
+  bool ClientGone() const {
+    char byte;
+    const ssize_t got = ::recv(connection_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  }
+
+  const int connection_;
+  FileSystem& files_;
+  StagingLocks& locks_;
+  const trust::TrustState& trust_;
+  const std::string place_;
+  std::atomic<bool> cancelled_ = false;
+  int64_t last_ns_ = 0;
+};
 
 Json ToJson(const ImportResult& result) {
   const Json content = {{"already_present", result.already_present},
@@ -89,41 +194,17 @@ Json ToJson(const ImportResult& result) {
                         {"expires", result.expires ? Json(*result.expires) : Json()},
                         {"id", result.id},
                         {"release_seq", result.release_seq},
-                        {"version", result.version}};
+                        {"version", result.version},
+                        {"warnings", result.warnings}};
   return {{"result", content}};
-}
-
-bool ClientGone(int connection) {
-  char byte;
-  const ssize_t got = ::recv(connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-Result<ImportResult> Run(int connection, FileSystem& files, const std::string& staging,
-                         const trust::TrustState& trust) {
-  Request request = TRY(ReadRequest(connection));
-  std::atomic<bool> cancelled = false;
-  const CancellableFile bundle(std::move(request.file), cancelled);
-  int64_t last_ns = 0;
-  ImportOptions options;
-  options.read.progress = [&](uint64_t done, uint64_t total) {
-    const int64_t now = RealClock().MonotonicNanos();
-    if (now - last_ns < kProgressIntervalNs && done < total) return;
-    last_ns = now;
-    const Json line = {{"progress", {{"done_bytes", done}, {"total_bytes", total}}}};
-    if (ClientGone(connection) || !WriteFully(connection, DumpJson(line) + "\n")) cancelled = true;
-  };
-  return ImportBundle(files, staging, bundle, trust, options)
-      .WithContext(format::Quote(request.name));
 }
 
 }  // namespace
 
-Result<void> ServeImport(int connection, FileSystem& files, const std::string& staging,
-                         const trust::TrustState& trust) {
-  const Result<ImportResult> result = Run(connection, files, staging, trust);
+Result<void> ServeImport(int connection, FileSystem& files, StagingLocks& locks,
+                         const trust::TrustState& trust, const std::string& place) {
+  const Result<ImportResult> result = Session(connection, files, locks, trust, place).Run();
   if (!result) {
-    (void)RemoveTree(files, staging);
     SendError(connection, result.error());
     return result.error();
   }

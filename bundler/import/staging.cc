@@ -2,25 +2,27 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <ctime>
+#include <optional>
 
-#include "appliance/base/encode.h"
-#include "appliance/base/files.h"
+#include "appliance/base/sha256.h"
+#include "bundler/import/journal.h"
 
 namespace skerry::import {
 
 namespace {
 
 constexpr unsigned kDirectoryMode = 0755;
+constexpr std::string_view kPrefix = "sha256-";
+constexpr int kAttempts = 5;
+constexpr long kPauseNs = 20'000'000;
 
-Result<UniqueFd> OpenDirectory(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return ErrnoError("cannot open '" + path + "'", errno);
-  return fd;
+bool IsDigest(std::string_view name) {
+  return name.starts_with(kPrefix) && Sha256Digest::FromHex(name.substr(kPrefix.size()));
 }
 
 // Whether the lock could be taken; `wait` blocks until it can.
@@ -31,43 +33,141 @@ Result<bool> Lock(int fd, bool wait) {
   } while (status != 0 && errno == EINTR);
   if (status == 0) return true;
   if (errno == EWOULDBLOCK) return false;
-  return ErrnoError("cannot lock a staging folder", errno);
+  return ErrnoError("cannot lock a folder below 'staging'", errno);
 }
 
-Result<void> RemoveDead(FileSystem& files, const std::string& data_directory) {
-  const std::vector<DirectoryEntry> entries = TRY(files.List("staging"));
-  for (const DirectoryEntry& entry : entries) {
-    const std::string path = "staging/" + entry.name;
-    if (entry.kind == FileKind::kDirectory) {
-      const UniqueFd fd = TRY(OpenDirectory(data_directory + "/" + path));
-      const bool dead = TRY(Lock(fd.get(), /*wait=*/false));
-      if (!dead) continue;
-    }
-    TRY(RemoveTree(files, path));
-  }
-  return {};
+Result<UniqueFd> OpenDirectory(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return ErrnoError("cannot open '" + path + "'", errno);
+  return fd;
+}
+
+// Whether `path` still names the directory that `fd` has open.
+bool IsStill(int fd, const std::string& path) {
+  struct stat here {
+  }, there{};
+  return ::fstat(fd, &here) == 0 &&
+         ::fstatat(AT_FDCWD, path.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+Error Running(const std::string& folder) {
+  return Error(ErrorCode::kUnavailable, "'" + folder +
+                                            "' is in use: this bundle is being imported by another "
+                                            "process; wait for it to end");
+}
+
+// The journal's view of `digest`.
+Result<Unfinished> Describe(FileSystem& files, const std::string& digest) {
+  Unfinished item;
+  item.digest = digest;
+  const std::optional<JournalState> state = TRY(Journal::Read(files, JournalPath(digest)));
+  if (!state) return item;
+  item.id = state->head.id;
+  item.version = state->head.version;
+  item.since = state->head.since;
+  item.total_bytes = state->head.total_bytes;
+  for (const RecordedChunks& range : state->ranges) item.done_bytes += range.bytes;
+  return item;
 }
 
 }  // namespace
 
-Result<StagingFolder> StagingFolder::Make(const std::string& data_directory) {
-  const std::unique_ptr<FileSystem> files = TRY(OpenFiles(data_directory));
-  TRY(MakeDirectories(*files, "staging", kDirectoryMode));
-  TRY(MakeDirectories(*files, "store", kDirectoryMode));
-  TRY(files->SyncDirectory("."));
-  // Short: between a folder's making and its locking nobody else may look.
-  const UniqueFd all = TRY(OpenDirectory(data_directory + "/staging"));
-  TRY(Lock(all.get(), /*wait=*/true));
-  TRY(RemoveDead(*files, data_directory));
-  std::array<uint8_t, 8> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-    return ErrnoError("cannot get random bytes", errno);
+std::string StagingFolder(const std::string& digest) {
+  return std::string(kStagingDirectory) + "/" + digest;
+}
+
+std::string JournalPath(const std::string& digest) { return StagingFolder(digest) + "/progress"; }
+
+Result<void> MakeStaging(FileSystem& files) {
+  TRY(MakeDirectories(files, kStagingDirectory, kDirectoryMode));
+  TRY(MakeDirectories(files, kStoreDirectory, kDirectoryMode));
+  return files.SyncDirectory(".");
+}
+
+Result<UniqueFd> RealStagingLocks::TakeFolder(const std::string& folder) {
+  const std::string path = data_directory_ + "/" + folder;
+  UniqueFd fd = TRY(OpenDirectory(path));
+  for (int attempt = 0;; ++attempt) {
+    const bool locked = TRY(Lock(fd.get(), /*wait=*/false));
+    if (locked) break;
+    if (attempt == kAttempts) return Running(folder);
+    // A listing holds it for a moment.
+    const timespec pause{0, kPauseNs};
+    ::nanosleep(&pause, nullptr);
   }
-  std::string path = "staging/" + HexEncode(random);
-  TRY(files->MakeDirectory(path, kDirectoryMode));
-  UniqueFd own = TRY(OpenDirectory(data_directory + "/" + path));
-  TRY(Lock(own.get(), /*wait=*/true));
-  return StagingFolder(std::move(path), std::move(own));
+  if (IsStill(fd.get(), path)) return fd;
+  return Error(ErrorCode::kNotFound, "'" + folder + "' was removed");
+}
+
+Result<UniqueFd> RealStagingLocks::TakePublishing() {
+  UniqueFd fd = TRY(OpenDirectory(data_directory_ + "/" + kStagingDirectory));
+  TRY(Lock(fd.get(), /*wait=*/true));
+  return fd;
+}
+
+Result<UniqueFd> MakeAndTakeFolder(FileSystem& files, StagingLocks& locks,
+                                   const std::string& folder) {
+  // It may be discarded between the two.
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const Result<void> made = files.MakeDirectory(folder, kDirectoryMode);
+    if (!made && made.error().code() != ErrorCode::kAlreadyExists) return made.error();
+    Result<UniqueFd> lock = locks.TakeFolder(folder);
+    if (lock || lock.error().code() != ErrorCode::kNotFound) return lock;
+  }
+  return Running(folder);
+}
+
+Result<std::vector<Unfinished>> ListUnfinished(FileSystem& files, StagingLocks& locks) {
+  std::vector<Unfinished> list;
+  if (!files.Exists(kStagingDirectory)) return list;
+  const std::vector<DirectoryEntry> entries = TRY(files.List(kStagingDirectory));
+  for (const DirectoryEntry& entry : entries) {
+    if (entry.kind != FileKind::kDirectory || !IsDigest(entry.name)) continue;
+    const Result<UniqueFd> lock = locks.TakeFolder(StagingFolder(entry.name));
+    if (!lock && lock.error().code() == ErrorCode::kNotFound) continue;
+    if (!lock && lock.error().code() != ErrorCode::kUnavailable) return lock.error();
+    Unfinished item = TRY(Describe(files, entry.name));
+    item.running = !lock;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+Result<void> Discard(FileSystem& files, StagingLocks& locks, const std::string& digest) {
+  if (!IsDigest(digest)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "what is discarded is named by its digest, 'sha256-' and 64 hex digits ('skerry "
+                 "import --unfinished' lists them), or 'all'");
+  }
+  const std::string folder = StagingFolder(digest);
+  if (!files.Exists(folder)) {
+    return Error(ErrorCode::kNotFound, "there is no unfinished import '" + digest +
+                                           "'; 'skerry import --unfinished' lists those that are");
+  }
+  const UniqueFd lock = TRY(locks.TakeFolder(folder));
+  return RemoveTree(files, folder);
+}
+
+Result<size_t> DiscardAll(FileSystem& files, StagingLocks& locks) {
+  size_t removed = 0;
+  if (!files.Exists(kStagingDirectory)) return removed;
+  const std::vector<DirectoryEntry> entries = TRY(files.List(kStagingDirectory));
+  for (const DirectoryEntry& entry : entries) {
+    const std::string path = std::string(kStagingDirectory) + "/" + entry.name;
+    UniqueFd lock;
+    if (entry.kind == FileKind::kDirectory) {
+      Result<UniqueFd> taken = locks.TakeFolder(path);
+      if (!taken && (taken.error().code() == ErrorCode::kUnavailable ||
+                     taken.error().code() == ErrorCode::kNotFound)) {
+        continue;
+      }
+      lock = TRY(std::move(taken));
+    }
+    TRY(RemoveTree(files, path));
+    ++removed;
+  }
+  return removed;
 }
 
 }  // namespace skerry::import

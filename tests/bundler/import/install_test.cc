@@ -7,61 +7,20 @@
 
 #include "appliance/base/json.h"
 #include "bundler/format/layout.h"
-#include "tests/bundler/release_office.h"
-#include "tests/bundler/string_file.h"
+#include "bundler/import/journal.h"
+#include "tests/bundler/import/import_world.h"
 
 namespace skerry::import {
 namespace {
 
+using skerry::testing::ArchiveParts;
 using skerry::testing::MemoryFiles;
-using skerry::testing::ReleaseOffice;
 using skerry::testing::SmallModel;
+using skerry::testing::SplitByHand;
 using skerry::testing::StringFile;
 using ::testing::HasSubstr;
-using Snapshot = std::map<std::string, std::string>;
 
-constexpr char kStaging[] = "staging/1";
-
-class InstallTest : public ::testing::Test {
- protected:
-  InstallTest() : bundle_(office_.Pack()) {
-    trust_.root = trust::ParseRoot(office_.root_text).value();
-    digest_ = DigestOf(bundle_);
-  }
-
-  static void Prepare(MemoryFiles& files) {
-    ASSERT_TRUE(MakeDirectories(files, kStaging));
-    ASSERT_TRUE(MakeDirectories(files, "store"));
-    ASSERT_TRUE(files.SyncDirectory("."));
-    ASSERT_TRUE(files.SyncDirectory("staging"));
-  }
-  Result<ImportResult> Import(MemoryFiles& files, const std::string& bundle, unsigned threads = 1) {
-    const StringFile file(bundle);
-    ImportOptions options;
-    options.clock = &clock_;
-    options.read.threads = threads;
-    return ImportBundle(files, kStaging, file, trust_, options);
-  }
-  static Snapshot Below(const MemoryFiles& files, const std::string& prefix) {
-    Snapshot below;
-    const Snapshot all = files.Snapshot();
-    for (const auto& [path, content] : all) {
-      if (path.starts_with(prefix) && path != prefix) below[path] = content;
-    }
-    return below;
-  }
-  std::string DigestOf(const std::string& bundle) const {
-    const StringFile file(bundle);
-    return "sha256-" +
-           reader::UnverifiedBundle::Open(file).value().Verify(trust_).value().digest().Hex();
-  }
-
-  ReleaseOffice office_;
-  std::string bundle_;
-  std::string digest_;
-  trust::TrustState trust_;
-  FakeClock clock_;
-};
+class InstallTest : public ImportWorld {};
 
 TEST_F(InstallTest, StoreHasTheModelByItsNamesAndTheProof) {
   MemoryFiles files;
@@ -73,13 +32,15 @@ TEST_F(InstallTest, StoreHasTheModelByItsNamesAndTheProof) {
   EXPECT_EQ(result->version, "1.0.0");
   EXPECT_EQ(result->release_seq, 1U);
   EXPECT_FALSE(result->already_present);
+  EXPECT_TRUE(result->warnings.empty());
   const std::string place = "store/" + digest_;
-  for (const auto& [name, content] : SmallModel()) {
+  for (const auto& [name, content] : Model()) {
     EXPECT_EQ(ReadAll(files, place + "/files/" + name).value(), content);
   }
   const std::string manifest = ReadAll(files, place + "/bundle/manifest").value();
   EXPECT_EQ("sha256-" + Sha256::Of(std::string_view(manifest)).Hex(), digest_);
   EXPECT_TRUE(files.Exists(place + "/bundle/signatures"));
+  EXPECT_EQ(ReadAll(files, place + "/bundle/roots/1").value(), office_.root_text);
   const Json json = ParseJson(ReadAll(files, place + "/import.json").value()).value();
   EXPECT_EQ(GetString(json, "digest").value(), digest_);
   EXPECT_EQ(GetString(json, "id").value(), "acme/tiny");
@@ -105,7 +66,6 @@ TEST_F(InstallTest, SecondImportIsReadToTheEndAndChangesNothing) {
   Prepare(files);
   ASSERT_TRUE(Import(files, bundle_));
   const Snapshot before = files.Snapshot();
-  ASSERT_TRUE(files.MakeDirectory(kStaging, 0700));
   const Result<ImportResult> again = Import(files, bundle_);
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_TRUE(again->already_present);
@@ -114,105 +74,71 @@ TEST_F(InstallTest, SecondImportIsReadToTheEndAndChangesNothing) {
 
   std::string damaged = bundle_;
   damaged[damaged.size() - 1025] ^= 1;
-  ASSERT_TRUE(files.MakeDirectory(kStaging, 0700));
   EXPECT_FALSE(Import(files, damaged)) << "present, but this medium is bad";
   EXPECT_EQ(files.Snapshot(), before);
 }
 
-// With sanitizers every eleventh byte, otherwise every one.
+// With sanitizers one byte in 211, otherwise every one.
 TEST_F(InstallTest, EveryDamagedByteIsRefusedAndTheStoreStaysAsItWas) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr size_t kStep = 11;
+  constexpr size_t kStep = 211;
 #else
   constexpr size_t kStep = 1;
 #endif
+  options_.copy.threads = 1;
   MemoryFiles files;
   Prepare(files);
-  std::map<std::string, std::string> other_model = SmallModel();
-  other_model["extra.txt"] = "another";
-  ASSERT_TRUE(Import(files, office_.Pack(other_model, office_.Options()).value()));
-  const Snapshot before = files.Snapshot();
+  build::CreateOptions other = office_.Options();
+  other.id = "acme/other";
+  ASSERT_TRUE(Import(files, office_.Pack(Model(), other).value()));
+  const Snapshot before = Below(files, "store/");
   std::string bad = bundle_;
   for (size_t at = 0; at < bundle_.size(); at += kStep) {
     const char mask = static_cast<char>(1 << (at % 8));
     bad[at] = static_cast<char>(bad[at] ^ mask);
-    ASSERT_TRUE(files.MakeDirectory(kStaging, 0700));
     ASSERT_FALSE(Import(files, bad)) << "byte " << at;
     // Comparing everything each time would take too long.
     if (at % 64 == 0) {
-      ASSERT_EQ(files.Snapshot(), before) << "byte " << at;
+      ASSERT_EQ(Below(files, "store/"), before) << "byte " << at;
     }
-    ASSERT_FALSE(files.Exists(kStaging)) << "byte " << at;
     bad[at] = static_cast<char>(bad[at] ^ mask);
   }
-  EXPECT_EQ(files.Snapshot(), before);
+  EXPECT_EQ(Below(files, "store/"), before);
+  EXPECT_TRUE(Import(files, bundle_)) << "whatever they left";
 }
 
 TEST_F(InstallTest, TooLittleSpaceIsSaidBeforeAnythingIsWritten) {
   MemoryFiles files;
   Prepare(files);
   files.SetFreeBytes(kReservedBytes + 1000);
-  const int calls = files.calls();
+  options_.place = "/data";
   const Result<ImportResult> result = Import(files, bundle_);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code(), ErrorCode::kExhausted);
-  EXPECT_THAT(result.error().message(), HasSubstr("not enough space"));
-  EXPECT_EQ(files.calls(), calls + 1) << "only the empty staging folder was removed";
+  EXPECT_THAT(result.error().message(), HasSubstr("not enough space in '/data'"));
+  EXPECT_THAT(result.error().message(), HasSubstr(std::to_string(kReservedBytes + 1000)));
+  EXPECT_TRUE(Below(files, "staging/").empty());
 }
 
-// The disk stops at call N, then the power goes: the store has nothing or the whole model.
-TEST_F(InstallTest, PowerCutAtEveryCallLeavesNothingOrAll) {
-  MemoryFiles whole;
-  Prepare(whole);
-  ASSERT_TRUE(Import(whole, bundle_));
-  const Snapshot complete = Below(whole, "store/");
-  int outcomes_before = 0, outcomes_after = 0;
-  for (int call = 1;; ++call) {
-    MemoryFiles files;
-    Prepare(files);
-    files.FailAtCall(call);
-    const bool done = Import(files, bundle_).has_value();
-    const auto after = files.AfterPowerCut();
-    const Snapshot store = Below(*after, "store/");
-    if (store.empty()) {
-      ++outcomes_before;
-      EXPECT_FALSE(done) << "call " << call << ": said done, but it is lost";
-    } else {
-      ++outcomes_after;
-      EXPECT_EQ(store, complete) << "call " << call;
-    }
-    // The next start imports without trouble, whatever lies in staging.
-    ASSERT_TRUE(MakeDirectories(*after, "staging/2"));
-    const StringFile file(bundle_);
-    ImportOptions options;
-    options.clock = &clock_;
-    EXPECT_TRUE(ImportBundle(*after, "staging/2", file, trust_, options)) << "call " << call;
-    EXPECT_EQ(Below(*after, "store/"), complete) << "call " << call;
-    if (done) break;
-    ASSERT_LT(call, 300);
-  }
-  EXPECT_GT(outcomes_before, 10);
-  EXPECT_GT(outcomes_after, 0);
-}
-
-TEST_F(InstallTest, FailedReadsOfTheMediumLeaveNothing) {
-  int reads = 0;
-  {
-    MemoryFiles files;
-    Prepare(files);
-    const StringFile file(bundle_);
-    ASSERT_TRUE(ImportBundle(files, kStaging, file, trust_, {}));
-    reads = file.reads();
-  }
-  for (int n = 1; n <= reads; ++n) {
-    MemoryFiles files;
-    Prepare(files);
-    StringFile file(bundle_);
-    file.FailAtRead(n);
-    ASSERT_FALSE(ImportBundle(files, kStaging, file, trust_, {})) << "read " << n;
-    EXPECT_TRUE(Below(files, "store/").empty());
-    EXPECT_TRUE(Below(files, "staging/").empty());
-  }
+TEST_F(InstallTest, SpaceThatIsReservedAlreadyIsNotAskedForAgain) {
+  std::map<std::string, std::string> model = Model();
+  model["vocab.txt"] = std::string(format::kChunkBytes, 'v');
+  const std::string bundle = office_.Pack(model, office_.Options()).value();
+  MemoryFiles files;
+  Prepare(files);
+  options_.reserved_bytes = 0;
+  // The room for the model and not much more.
+  files.SetFreeBytes(format::kChunkBytes + (3 << 20));
+  StringFile medium(bundle);
+  medium.FailAtRead(1 << 20);
+  std::string damaged = bundle;
+  damaged[bundle.rfind('v')] = 'w';
+  const Result<ImportResult> stopped = Import(files, damaged);
+  ASSERT_FALSE(stopped);
+  EXPECT_THAT(stopped.error().message(), HasSubstr("copied and kept"));
+  EXPECT_LT(files.FreeBytes().value(), uint64_t{3} << 20);
+  const Result<ImportResult> resumed = Import(files, bundle);
+  EXPECT_TRUE(resumed) << resumed.error().message();
 }
 
 TEST_F(InstallTest, WhatMustNotTravelIsRefusedOnTheApplianceToo) {
@@ -232,10 +158,7 @@ TEST_F(InstallTest, WhatMustNotTravelIsRefusedOnTheApplianceToo) {
   replace(model["weights.txt"], pickle);
   replace(AsText(old_leaf.bytes), AsText(new_leaf.bytes));
   replace(old_leaf.Hex(), new_leaf.Hex());
-  const size_t size = std::stoul(bundle.substr(1024 + 124, 11), nullptr, 8);
-  const std::string signatures = trust::SerializeSignatures(
-      {office_.keys[0].Sign(format::kManifestType, bundle.substr(1536, size))});
-  bundle.replace(bundle.find("{\"signatures\""), signatures.size(), signatures);
+  Sign(bundle);
 
   MemoryFiles files;
   Prepare(files);
@@ -244,7 +167,160 @@ TEST_F(InstallTest, WhatMustNotTravelIsRefusedOnTheApplianceToo) {
   EXPECT_EQ(result.error().code(), ErrorCode::kUntrusted);
   EXPECT_THAT(result.error().message(), HasSubstr("pickle"));
   EXPECT_TRUE(Below(files, "store/").empty());
-  EXPECT_FALSE(files.Exists(kStaging));
+  EXPECT_TRUE(Below(files, "staging/").empty());
+}
+
+TEST_F(InstallTest, TheSameBundleIsNotImportedTwiceAtOnce) {
+  MemoryFiles files;
+  Prepare(files);
+  locks_.busy.insert("staging/" + digest_);
+  const Result<ImportResult> result = Import(files, bundle_);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kUnavailable);
+  locks_.busy = {"staging/other"};
+  EXPECT_TRUE(Import(files, bundle_));
+}
+
+TEST_F(InstallTest, AStaleDayIsAWarning) {
+  build::CreateOptions options = office_.Options();
+  options.expires = "2023-01-31";
+  MemoryFiles files;
+  Prepare(files);
+  const Result<ImportResult> result = Import(files, office_.Pack(Model(), options).value());
+  ASSERT_TRUE(result) << result.error().message();
+  ASSERT_EQ(result->warnings.size(), 1U);
+  EXPECT_THAT(result->warnings[0], HasSubstr("2023-01-31"));
+}
+
+TEST_F(InstallTest, ProgressCountsWhatAnEarlierTryHasDone) {
+  MemoryFiles files;
+  Prepare(files);
+  std::string damaged = bundle_;
+  damaged[bundle_.find("more text")] ^= 1;
+  ASSERT_FALSE(Import(files, damaged));
+  ImportProgress last;
+  options_.progress = [&](const ImportProgress& progress) { last = progress; };
+  ASSERT_TRUE(Import(files, bundle_));
+  EXPECT_EQ(last.done_bytes, last.total_bytes);
+  EXPECT_GT(last.resumed_bytes, 0U);
+  EXPECT_LT(last.resumed_bytes, last.total_bytes);
+}
+
+// --- Volumes
+
+class VolumesTest : public ImportWorld {
+ protected:
+  VolumesTest() : volumes_(SplitByHand(bundle_, 2)) { EXPECT_EQ(volumes_.size(), 3U); }
+
+  std::vector<std::string> volumes_;
+};
+
+TEST_F(VolumesTest, AnyOrderGivesTheSameModel) {
+  const Snapshot complete = Complete();
+  for (const std::vector<size_t>& order :
+       {std::vector<size_t>{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 1, 2, 0, 0}}) {
+    MemoryFiles files;
+    Prepare(files);
+    std::vector<std::string> media;
+    for (const size_t idx : order) media.push_back(volumes_[idx]);
+    const Result<ImportResult> result = Import(files, media);
+    ASSERT_TRUE(result) << result.error().message();
+    EXPECT_EQ(Below(files, "store/"), complete);
+    EXPECT_TRUE(Below(files, "staging/").empty());
+  }
+}
+
+TEST_F(VolumesTest, MissingOnesAreNamedAndWhatWasCopiedIsKept) {
+  MemoryFiles files;
+  Prepare(files);
+  const Result<ImportResult> first = Import(files, volumes_[1]);
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code(), ErrorCode::kNotFound);
+  EXPECT_THAT(first.error().message(), HasSubstr("volume 1, 3 of 3"));
+  EXPECT_THAT(first.error().message(), HasSubstr("kept"));
+  const Result<ImportResult> second = Import(files, volumes_[0]);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), HasSubstr("volume 3 of 3"));
+  EXPECT_TRUE(Import(files, volumes_[2]));
+  EXPECT_EQ(Below(files, "store/"), Complete());
+}
+
+TEST_F(VolumesTest, AWholeBundleGoesOnWhereVolumesStopped) {
+  MemoryFiles files;
+  Prepare(files);
+  ASSERT_FALSE(Import(files, volumes_[1]));
+  const StringFile medium(bundle_);
+  ASSERT_TRUE(Import(files, {&medium}));
+  EXPECT_EQ(Below(files, "store/"), Complete());
+}
+
+TEST_F(VolumesTest, MissingOnesAreAskedForOneByOne) {
+  MemoryFiles files;
+  Prepare(files);
+  std::vector<VolumesNeeded> asked;
+  options_.more = [&](const VolumesNeeded& needed) -> Result<std::vector<Medium>> {
+    asked.push_back(needed);
+    std::vector<Medium> more;
+    // The first answer is a volume of something else.
+    const std::string text = asked.size() == 1   ? SplitByHand(Release(2), 2)[0]
+                             : asked.size() == 2 ? volumes_[2]
+                                                 : volumes_[0];
+    more.push_back({"more.skb", std::make_unique<StringFile>(text)});
+    return more;
+  };
+  const Result<ImportResult> result = Import(files, volumes_[1]);
+  ASSERT_TRUE(result) << result.error().message();
+  ASSERT_EQ(asked.size(), 3U);
+  EXPECT_EQ(asked[0].of, 3U);
+  EXPECT_EQ(asked[0].numbers, (std::vector<uint64_t>{1, 3}));
+  EXPECT_EQ(asked[0].refused, "");
+  EXPECT_EQ(asked[1].numbers, (std::vector<uint64_t>{1, 3}));
+  EXPECT_THAT(asked[1].refused, HasSubstr("'more.skb'"));
+  EXPECT_EQ(asked[2].numbers, (std::vector<uint64_t>{1}));
+  EXPECT_EQ(asked[2].refused, "");
+  EXPECT_EQ(Below(files, "store/"), Complete());
+}
+
+// Mix and match: volumes of another release, of another split, a whole bundle among volumes.
+TEST_F(VolumesTest, WhatDoesNotBelongIsNamed) {
+  MemoryFiles files;
+  Prepare(files);
+  for (const std::string& stranger :
+       {SplitByHand(Release(2), 2)[1], SplitByHand(bundle_, 3)[1], bundle_}) {
+    const Result<ImportResult> result =
+        Import(files, std::vector<std::string>{volumes_[0], stranger});
+    ASSERT_FALSE(result);
+    EXPECT_THAT(result.error().message(), HasSubstr("v2.skb"));
+    EXPECT_TRUE(Below(files, "store/").empty());
+  }
+}
+
+TEST_F(VolumesTest, DamageNamesTheVolumeAndAnotherCopyCompletesIt) {
+  MemoryFiles files;
+  Prepare(files);
+  std::string damaged = volumes_[2];
+  damaged[damaged.size() - format::kTarEndBytes - 512] ^= 1;
+  const Result<ImportResult> result =
+      Import(files, std::vector<std::string>{volumes_[0], volumes_[1], damaged});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(result.error().message(), HasSubstr("v3.skb"));
+  EXPECT_THAT(result.error().message(), HasSubstr("kept"));
+  EXPECT_TRUE(Import(files, volumes_[2]));
+  EXPECT_EQ(Below(files, "store/"), Complete());
+}
+
+TEST_F(VolumesTest, EveryBitOfAVolumeCounts) {
+  // Trees and documents are in every volume; those of the second are used by nobody.
+  MemoryFiles files;
+  Prepare(files);
+  for (const char* member : {"meta/tree/000000", "meta/tree/000003"}) {
+    ArchiveParts parts(volumes_[2]);
+    parts.At(member)[5] ^= 1;
+    EXPECT_FALSE(Import(files, std::vector<std::string>{volumes_[0], volumes_[1], parts.Join()}))
+        << member;
+  }
+  EXPECT_TRUE(Below(files, "store/").empty());
 }
 
 }  // namespace

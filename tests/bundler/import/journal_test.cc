@@ -31,7 +31,8 @@ TEST(JournalTest, WhatWasAddedIsReadBack) {
   const std::optional<JournalState> state = Journal::Read(*after, kPath).value();
   ASSERT_TRUE(state);
   EXPECT_EQ(state->head, Head());
-  EXPECT_EQ(state->ranges, (std::vector<ChunkRange>{{0, 64, 100}, {64, 64, 200}, {900, 100, 300}}));
+  EXPECT_EQ(state->ranges,
+            (std::vector<RecordedChunks>{{0, 64, 100}, {64, 64, 200}, {900, 100, 300}}));
 }
 
 TEST(JournalTest, NothingToGoOnFrom) {
@@ -82,12 +83,14 @@ TEST(JournalTest, AFlippedBitEndsTheRecordThere) {
 }
 
 TEST(JournalTest, ChunksThatTheModelDoesNotHaveEndTheRecord) {
-  for (const ChunkRange bad : {ChunkRange{1000, 1, 1}, ChunkRange{0, 1001, 1}, ChunkRange{5, 0, 0},
-                               ChunkRange{999, 2, 1}, ChunkRange{1, ~uint64_t{0} >> 1, 1}}) {
+  for (const RecordedChunks bad :
+       {RecordedChunks{1000, 1, 1}, RecordedChunks{0, 1001, 1}, RecordedChunks{5, 0, 0},
+        RecordedChunks{999, 2, 1}, RecordedChunks{1, ~uint64_t{0} >> 1, 1}}) {
     MemoryFiles files;
     Journal journal = Journal::Start(files, kPath, {Head(), {{1, 2, 3}}}).value();
     ASSERT_TRUE(journal.Add({{bad, {7, 1, 1}}}));
-    EXPECT_EQ(Journal::Read(files, kPath).value()->ranges, (std::vector<ChunkRange>{{1, 2, 3}}));
+    EXPECT_EQ(Journal::Read(files, kPath).value()->ranges,
+              (std::vector<RecordedChunks>{{1, 2, 3}}));
   }
 }
 

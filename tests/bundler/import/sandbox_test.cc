@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "appliance/base/encode.h"
 #include "appliance/base/files.h"
 #include "appliance/base/process.h"
 #include "appliance/base/testing/fixtures.h"
@@ -73,6 +74,14 @@ TEST_F(SandboxTest, AnImportsOwnWorkIsAllowed) {
                         ok = ok && files_->FreeBytes().has_value();
                         ok = ok && files_->RenameNoReplace("staging/1", "store/1").has_value();
                         ok = ok && files_->SyncDirectory("store").has_value();
+                        auto file = files_->Create("staging/b", 0644).value();
+                        ok = ok && file->Allocate(100'000).has_value();
+                        ok = ok && file->WriteAt(50'000, AsBytes("text")).has_value();
+                        file->StartWriteback(0, 100'000);
+                        ok = ok && file->Sync().has_value();
+                        file->WillNotNeed(0, 100'000);
+                        ok = ok && file->SetMode(0444).has_value();
+                        ok = ok && files_->Remove("staging/b").has_value();
                         bool ran = false;
                         std::thread([&] { ran = true; }).join();
                         return ok && ran && RemoveTree(*files_, "store/1").has_value() ? 0 : 1;
