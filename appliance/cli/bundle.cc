@@ -42,9 +42,9 @@ Result<trust::TrustState> ReadTrust(const Context& context, const Options& optio
     return trust::LoadTrust(*data);
   }
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  const std::string text = TRY(ReadAll(*files, options.trust, format::kMaxRootBytes));
+  const std::string text = TRY(ReadAll(*files, options.trust, format::kMaxRootFileBytes));
   trust::TrustState state;
-  state.root = TRY(trust::ParseRoot(text).WithContext("'" + options.trust + "'"));
+  state.roots = TRY(trust::ParseRootChain(text).WithContext("'" + options.trust + "'"));
   return state;
 }
 

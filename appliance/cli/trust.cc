@@ -24,12 +24,13 @@ struct Options {
 Result<void> Accept(const Context& context, const Options& options) {
   const Sha256Digest fingerprint = TRY(trust::FromGrouped(options.fingerprint));
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  const std::string text = TRY(ReadAll(*files, options.file, format::kMaxRootBytes));
+  const std::string text = TRY(ReadAll(*files, options.file, format::kMaxRootFileBytes));
   TRY(MakeDirectories(*files, context.data_directory, 0755));
   const std::unique_ptr<FileSystem> data = TRY(OpenFiles(context.data_directory));
-  const trust::SignedRoot root =
-      TRY(trust::AcceptRoot(*data, text, fingerprint).WithContext("'" + options.file + "'"));
-  std::cout << "accepted  trust root version " << root.root.version << " in '"
+  const trust::TrustLock lock = TRY(trust::TrustLock::Take(context.data_directory));
+  const trust::RootChain roots =
+      TRY(trust::AcceptRoots(*data, text, fingerprint).WithContext("'" + options.file + "'"));
+  std::cout << "accepted  trust root version " << roots.newest().root.version << " in '"
             << context.data_directory << "'\n";
   return {};
 }
@@ -55,17 +56,17 @@ Result<void> Show(const Context& context, const Options& options) {
     state = TRY(trust::LoadTrust(*data));
   } else {
     const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-    const std::string text = TRY(ReadAll(*files, options.file, format::kMaxRootBytes));
-    state.root = TRY(trust::ParseRoot(text).WithContext("'" + options.file + "'"));
+    const std::string text = TRY(ReadAll(*files, options.file, format::kMaxRootFileBytes));
+    state.roots = TRY(trust::ParseRootChain(text).WithContext("'" + options.file + "'"));
   }
   if (options.json) {
-    std::cout << DumpJson(ToJson(state.root)) << "\n";
+    std::cout << DumpJson(ToJson(state.roots.newest())) << "\n";
     return {};
   }
-  std::cout << "version      " << state.root.root.version << "\n"
-            << "fingerprint  " << trust::Grouped(state.root.fingerprint) << "\n";
+  std::cout << "version      " << state.root().version << "\n"
+            << "fingerprint  " << trust::Grouped(state.roots.newest().fingerprint) << "\n";
   for (const trust::RoleName name : trust::kRoleNames) {
-    const trust::Role& role = state.root.root.At(name);
+    const trust::Role& role = state.root().At(name);
     std::cout << trust::RoleText(name) << ": " << role.threshold << " of " << role.keys.size()
               << "\n";
     for (const trust::KeyId& id : role.keys) std::cout << "  " << trust::Grouped(id) << "\n";

@@ -32,9 +32,9 @@ struct Options {
 std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 Result<trust::TrustState> ReadTrust(FileSystem& files, const std::string& path) {
-  const std::string text = TRY(ReadAll(files, path, format::kMaxRootBytes));
+  const std::string text = TRY(ReadAll(files, path, format::kMaxRootFileBytes));
   trust::TrustState state;
-  state.root = TRY(trust::ParseRoot(text).WithContext("'" + path + "'"));
+  state.roots = TRY(trust::ParseRootChain(text).WithContext("'" + path + "'"));
   return state;
 }
 

@@ -173,7 +173,7 @@ Result<trust::TrustState> OwnTrust(const File& bundle) {
   const size_t got = TRY(bundle.ReadAt(at, {reinterpret_cast<uint8_t*>(text.data()), text.size()}));
   text.resize(got);
   trust::TrustState trust;
-  trust.root = TRY(trust::ParseRoot(text).WithContext("the bundle's trust root"));
+  trust.roots = TRY(trust::ParseRootChain(text).WithContext("the bundle's trust root"));
   return trust;
 }
 

@@ -165,20 +165,21 @@ class Creator {
 
   // The manifest and its signatures, checked as an importer would check them.
   Result<void> Sign() {
-    const trust::SignedRoot root = TRY(trust::ParseRoot(options_.root_text));
+    const trust::RootChain chain = TRY(trust::ParseRootChain(options_.root_text));
+    const trust::Root& root = chain.newest().root;
     manifest_.id = options_.id;
     manifest_.version = options_.version;
     manifest_.release_seq = options_.release_seq;
     manifest_.expires = options_.expires;
     for (const Input& input : inputs_) manifest_.files.push_back(input.entry);
     for (const Input& input : documents_) manifest_.documents.push_back(input.entry);
-    manifest_.roots.push_back({root.root.version, options_.root_text.size(),
-                               Sha256::Of(std::string_view(options_.root_text))});
-    std::set<trust::KeyId> revoked;
+    for (const trust::SignedRoot& line : chain.roots) {
+      manifest_.roots.push_back(
+          {line.root.version, line.text.size(), Sha256::Of(std::string_view(line.text))});
+    }
+    trust::Revocations list;
     if (!options_.revocations_text.empty()) {
-      const trust::Revocations list =
-          TRY(trust::ParseRevocations(root.root, options_.revocations_text));
-      revoked = list.keys;
+      list = TRY(trust::ParseRevocations(root, options_.revocations_text));
       manifest_.revocations =
           format::BlobEntry{options_.revocations_text.size(),
                             Sha256::Of(std::string_view(options_.revocations_text))};
@@ -188,14 +189,16 @@ class Creator {
     for (const SecretKey& key : keys_) {
       signatures.push_back(key.Sign(format::kManifestType, head_.manifest_text));
     }
-    signers_ = TRY(CountSigners(root.root.release, revoked, keys_));
+    signers_ = TRY(CountSigners(root.release, list.keys, keys_));
     if (signers_.missing() == 0) {
-      TRY(trust::CheckSignatures(root.root, trust::RoleName::kRelease, signatures,
-                                 format::kManifestType, head_.manifest_text, revoked)
+      TRY(trust::CheckSignatures(root, trust::RoleName::kRelease, signatures, format::kManifestType,
+                                 head_.manifest_text, list.keys)
               .WithContext("an appliance with this trust root would refuse the bundle"));
     }
     head_.signatures_text = trust::SerializeSignatures(std::move(signatures));
-    head_.roots = {{root.root.version, options_.root_text}};
+    for (const trust::SignedRoot& line : chain.roots) {
+      head_.roots.push_back({line.root.version, line.text});
+    }
     if (manifest_.revocations) head_.revocations_text = options_.revocations_text;
     return {};
   }

@@ -23,7 +23,8 @@ struct CreateOptions {
   uint64_t release_seq = 0;
   // The last day on which the model should be used, "2027-06-30"; readers only warn.
   std::optional<std::string> expires;
-  std::string root_text;  // the trust root that travels along; its release role must trust the keys
+  std::string root_text;  // the root file, all of which travels along; the release role of its
+                          // newest root must trust the keys
   std::string revocations_text;       // empty: none
   std::vector<SourceFile> documents;  // licence, model card, SBOM ...: sorted by name
   // Makes one more document, the SBOM, from the manifest as far as it is known: id, version, files.

@@ -194,7 +194,7 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
   create.version = options.version;
   create.release_seq = options.release_seq;
   if (!options.expires.empty()) create.expires = options.expires;
-  create.root_text = TRY(ReadAll(*files, options.trust, format::kMaxRootBytes));
+  create.root_text = TRY(ReadAll(*files, options.trust, format::kMaxRootFileBytes));
   if (!options.revocations.empty()) {
     create.revocations_text =
         TRY(ReadAll(*files, options.revocations, format::kMaxRevocationsBytes));

@@ -19,6 +19,7 @@ inline constexpr uint64_t kMaxRootBytes = 64 << 10;
 inline constexpr uint64_t kMaxRevocationsBytes = 1 << 20;
 inline constexpr uint64_t kMaxVolumeBytes = 128;
 inline constexpr size_t kMaxRoots = 64;
+inline constexpr uint64_t kMaxRootFileBytes = kMaxRoots * kMaxRootBytes;
 inline constexpr size_t kMaxFiles = 4096;
 inline constexpr size_t kMaxDocuments = 64;
 inline constexpr uint64_t kMaxDocumentBytes = kChunkBytes;

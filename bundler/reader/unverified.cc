@@ -121,35 +121,25 @@ struct UnverifiedBundle::Checked {
 
 Result<UnverifiedBundle::Checked> UnverifiedBundle::Check(const trust::TrustState& trust,
                                                           bool threshold_counts) const {
-  // The newest root that follows the accepted one, step by step.
-  trust::SignedRoot root = trust.root;
-  for (const format::RootText& next : head_.roots) {
-    if (next.version <= root.root.version) continue;
-    root = TRY(trust::ParseSuccessor(root, next.text));
-  }
-  trust::Revocations revocations = trust.revocations;
-  if (head_.revocations_text) {
-    trust::Revocations list = TRY(trust::ParseRevocations(root.root, *head_.revocations_text));
-    if (list.sequence > revocations.sequence) revocations = std::move(list);
-  }
+  // What the bundle brings counts for it, and is kept by whoever installs it.
+  trust::TrustState state = trust;
+  state.roots = TRY(trust::FollowRoots(std::move(state.roots), head_.roots));
+  if (head_.revocations_text) TRY(trust::TakeRevocations(state, *head_.revocations_text));
   const std::vector<trust::Signature> signatures = TRY(ParseSignatures(head_.signatures_text));
   Checked checked;
-  checked.root = root.root;
-  trust::Root asked = root.root;
+  checked.root = state.root();
+  trust::Root asked = state.root();
   if (!threshold_counts) asked.release.threshold = 0;
-  checked.signers =
-      TRY(trust::CheckSignatures(asked, trust::RoleName::kRelease, signatures,
-                                 format::kManifestType, head_.manifest_text, revocations.keys));
+  checked.signers = TRY(trust::CheckSignatures(asked, trust::RoleName::kRelease, signatures,
+                                               format::kManifestType, head_.manifest_text,
+                                               state.revocations.keys));
   checked.manifest = TRY(format::ParseManifest(head_.manifest_text));
   if (!IsAsSigned(head_, checked.manifest)) {
     return Bad("trust roots or revocations are not those that the manifest names");
   }
-  if (revocations.bundles.contains(Sha256::Of(std::string_view(head_.manifest_text))) ||
-      revocations.models.contains(format::ModelDigest(checked.manifest))) {
-    return Error(ErrorCode::kUntrusted,
-                 "bundle " + Quote(checked.manifest.id) + " " + checked.manifest.version +
-                     " is revoked (revocation list " + std::to_string(revocations.sequence) + ")");
-  }
+  TRY(trust::CheckRevoked(state.revocations, {checked.manifest.id, checked.manifest.release_seq,
+                                              Sha256::Of(std::string_view(head_.manifest_text)),
+                                              format::ModelDigest(checked.manifest)}));
   return checked;
 }
 

@@ -173,6 +173,51 @@ Result<SignedRoot> ParseSuccessor(const SignedRoot& current, std::string_view te
   return std::move(opened.root);
 }
 
+Result<RootChain> ParseRootChain(std::string_view text) {
+  if (text.size() > format::kMaxRootFileBytes) {
+    return Error(ErrorCode::kExhausted, "the root file is larger than 4 MiB");
+  }
+  RootChain chain;
+  while (!text.empty()) {
+    if (chain.roots.size() == format::kMaxRoots) {
+      return Bad("the root file has more than " + std::to_string(format::kMaxRoots) + " lines");
+    }
+    const std::string_view line = text.substr(0, text.find('\n') + 1);
+    if (line.empty()) return Bad("the last line of the root file does not end in a line feed");
+    text.remove_prefix(line.size());
+    SignedRoot root =
+        TRY((chain.roots.empty() ? ParseRoot(line) : ParseSuccessor(chain.newest(), line))
+                .WithContext("line " + std::to_string(chain.roots.size() + 1)));
+    chain.roots.push_back(std::move(root));
+  }
+  if (chain.roots.empty()) return Bad("the root file is empty");
+  return chain;
+}
+
+std::string SerializeRootChain(const RootChain& chain) {
+  std::string text;
+  for (const SignedRoot& root : chain.roots) text += root.text;
+  return text;
+}
+
+Result<RootChain> FollowRoots(RootChain chain, std::span<const RootText> later) {
+  for (const RootText& next : later) {
+    const uint64_t newest = chain.newest().root.version;
+    if (next.version <= newest) continue;
+    if (next.version != newest + 1) {
+      return Error(ErrorCode::kUntrusted,
+                   "root version " + std::to_string(next.version) + " does not follow version " +
+                       std::to_string(newest) + "; version " + std::to_string(newest + 1) +
+                       " is missing: a root file or bundle with all versions from it on is wanted");
+    }
+    SignedRoot root = TRY(ParseSuccessor(chain.newest(), next.text)
+                              .WithContext("root version " + std::to_string(next.version)));
+    chain.roots.push_back(std::move(root));
+    if (chain.roots.size() > format::kMaxRoots) chain.roots.erase(chain.roots.begin());
+  }
+  return chain;
+}
+
 Result<std::vector<KeyId>> CheckSignatures(const Root& root, RoleName role_name,
                                            std::span<const Signature> signatures,
                                            std::string_view type, std::string_view payload,

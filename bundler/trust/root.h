@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "appliance/base/result.h"
+#include "bundler/format/archive_writer.h"
 #include "bundler/trust/keys.h"
 #include "bundler/trust/signatures.h"
 
@@ -51,6 +52,26 @@ Result<SignedRoot> ParseRoot(std::string_view text);
 
 // A root that follows `current`: version + 1, signed by the thresholds of both.
 Result<SignedRoot> ParseSuccessor(const SignedRoot& current, std::string_view text);
+
+// Roots of which each follows the one before. Never empty where a function returned it.
+struct RootChain {
+  std::vector<SignedRoot> roots;
+
+  const SignedRoot& newest() const { return roots.back(); }
+};
+
+// The content of a root file: one root a line, at most format::kMaxRoots. kCorrupt for a bad form,
+// kUntrusted naming the version for a gap or a successor that is not signed by both thresholds.
+Result<RootChain> ParseRootChain(std::string_view text);
+std::string SerializeRootChain(const RootChain& chain);
+
+// A root as it travels: the version by which its place names it, and its text.
+using format::RootText;
+
+// `chain` and what follows it in `later`, ascending. Versions up to the newest of `chain` are
+// passed over unread; of a chain that becomes longer than format::kMaxRoots the oldest roots are
+// dropped. kUntrusted naming the version for a gap or a root that is not signed by both thresholds.
+Result<RootChain> FollowRoots(RootChain chain, std::span<const RootText> later);
 
 // The distinct keys of `role` that signed, when they reach its threshold. A key counts once; a
 // signature by a key that `root` does not know is passed over; one that does not hold refuses

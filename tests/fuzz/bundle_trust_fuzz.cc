@@ -1,6 +1,7 @@
 // libFuzzer target: signatures, envelopes and trust roots. What is accepted has one spelling only.
 #include <cstdlib>
 
+#include "bundler/trust/permit.h"
 #include "bundler/trust/revocations.h"
 #include "bundler/trust/root.h"
 
@@ -13,6 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto envelope = ParseEnvelope(text, kRootType, kMaxBytes);
   if (envelope && SerializeEnvelope(*envelope) != text) abort();
   (void)ParseRoot(text);
+  (void)ParseRootChain(text);
+  (void)PeekSequence(text);
+  Root anybody;
+  anybody.release.threshold = 0;  // so that the form is read without a signature
+  (void)ParsePermit(anybody, {}, text);
   (void)ParsePublicKeyFile(text);
   return 0;
 }

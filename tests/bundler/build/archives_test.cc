@@ -27,7 +27,7 @@ class ArchivesTest : public ::testing::Test {
     CreateOptions options = office_.Options();
     options.documents = {{"LICENSE", "LICENSE"}};
     bundle_ = office_.Pack(model, options).value();
-    trust_.root = trust::ParseRoot(office_.root_text).value();
+    trust_.roots = trust::ParseRootChain(office_.root_text).value();
     EXPECT_TRUE(WriteAtomically(files_, "x.skb", bundle_));
   }
   Result<std::vector<std::string>> Split(uint64_t max_bytes) {
@@ -137,7 +137,7 @@ TEST_F(ArchivesTest, SignaturesOfSomeVolumesAreAllInTheJoinedOne) {
       CreateBundle(source_files, source, options, one, files_, "parts.skb").value();
   ASSERT_GE(parts.paths.size(), 2U);
   EXPECT_EQ(parts.missing_signatures, 2U);
-  trust_.root = trust::ParseRoot(office.root_text).value();
+  trust_.roots = trust::ParseRootChain(office.root_text).value();
   ASSERT_TRUE(SignBundle(files_, {parts.paths[1]}, trust_, rest));
   ASSERT_TRUE(Join(parts.paths, "joined.skb"));
   EXPECT_TRUE(ReadAll(files_, "joined.skb").value() == ReadAll(files_, "all.skb").value());

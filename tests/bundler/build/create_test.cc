@@ -108,7 +108,7 @@ TEST(CreateTest, TooFewSignersMakeABundleThatSaysSo) {
   EXPECT_EQ(created->needed_signatures, 2U);
   const auto file = files.OpenRead("x.skb").value();
   trust::TrustState trust;
-  trust.root = trust::ParseRoot(short_of_one.root_text).value();
+  trust.roots = trust::ParseRootChain(short_of_one.root_text).value();
   auto refused = reader::UnverifiedBundle::Open(*file).value().Verify(trust);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), HasSubstr("1 of 2 required signatures"));
@@ -167,7 +167,7 @@ TEST(CreateTest, VolumesAreWrittenDirectlyAndVerifyAlone) {
   EXPECT_EQ(created.paths[0], "x.01-of-07.skb");
   EXPECT_FALSE(files.Exists("x.skb"));
   trust::TrustState trust;
-  trust.root = trust::ParseRoot(office.root_text).value();
+  trust.roots = trust::ParseRootChain(office.root_text).value();
   uint64_t total_bytes = 0;
   std::vector<std::unique_ptr<File>> volumes;
   std::vector<reader::NamedFile> named;

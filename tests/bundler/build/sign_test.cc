@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 class SignTest : public ::testing::Test {
  protected:
   SignTest() : office_(3, 2) {
-    trust_.root = trust::ParseRoot(office_.root_text).value();
+    trust_.roots = trust::ParseRootChain(office_.root_text).value();
     EXPECT_TRUE(files_.MakeDirectory("m", 0700));
     for (const auto& [name, text] : skerry::testing::SmallModel()) {
       EXPECT_TRUE(files_.Create("m/" + name, 0600).value()->Append(AsBytes(text)));

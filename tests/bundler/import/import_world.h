@@ -64,7 +64,7 @@ inline Snapshot Below(const skerry::testing::MemoryFiles& files, const std::stri
 class ImportWorld : public ::testing::Test {
  protected:
   ImportWorld() {
-    trust_.root = trust::ParseRoot(office_.root_text).value();
+    trust_.roots = trust::ParseRootChain(office_.root_text).value();
     bundle_ = office_.Pack(Model(), office_.Options()).value();
     digest_ = DigestOf(bundle_);
     options_.clock = &clock_;

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 
 trust::TrustState Trust(const std::string& root_text) {
   trust::TrustState state;
-  state.root = trust::ParseRoot(root_text).value();
+  state.roots = trust::ParseRootChain(root_text).value();
   return state;
 }
 
@@ -267,7 +267,8 @@ TEST_F(BundleTest, RevokedBundlesAndModelsAreRefused) {
   trust::TrustState trust = trust_;
   trust.revocations.sequence = 3;
   trust.revocations.bundles = {verified.digest()};
-  EXPECT_THAT(Refusal(bundle_, trust), HasSubstr("is revoked (revocation list 3)"));
+  EXPECT_THAT(Refusal(bundle_, trust),
+              HasSubstr("is revoked by revocation list 3: it lists the bundle"));
   trust.revocations.bundles.clear();
   trust.revocations.models = {verified.model_digest()};
   EXPECT_THAT(Refusal(bundle_, trust), HasSubstr("is revoked"));

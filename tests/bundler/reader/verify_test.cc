@@ -31,7 +31,7 @@ TEST(VerifyTest, DocumentsAndEmptyFilesArePartOfABundle) {
   model["sub/dir/empty"] = "";
   const std::string bundle = office.Pack(model, options).value();
   trust::TrustState trust;
-  trust.root = trust::ParseRoot(office.root_text).value();
+  trust.roots = trust::ParseRootChain(office.root_text).value();
   VerifyOptions verify;
   verify.deep = true;
   const StringFile good(bundle);
@@ -61,7 +61,7 @@ TEST(VerifyTest, DeepComparesTheRecordedFileHash) {
   bundle.replace(signatures_at, signatures.size(), signatures);
 
   trust::TrustState trust;
-  trust.root = trust::ParseRoot(office.root_text).value();
+  trust.roots = trust::ParseRootChain(office.root_text).value();
   const StringFile file(bundle);
   VerifyOptions options;
   EXPECT_TRUE(Verify(file, trust, options));
@@ -75,7 +75,7 @@ TEST(VerifyTest, ProgressReachesTheTotal) {
   const ReleaseOffice office;
   const StringFile file(office.Pack());
   trust::TrustState trust;
-  trust.root = trust::ParseRoot(office.root_text).value();
+  trust.roots = trust::ParseRootChain(office.root_text).value();
   VerifyOptions options;
   uint64_t last = 0, all = 0;
   options.read.progress = [&](uint64_t done, uint64_t total) {

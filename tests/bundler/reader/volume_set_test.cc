@@ -31,7 +31,7 @@ std::map<std::string, std::string> FiveFiles() {
 class VolumeSetTest : public ::testing::Test {
  protected:
   VolumeSetTest() {
-    trust_.root = trust::ParseRoot(office_.root_text).value();
+    trust_.roots = trust::ParseRootChain(office_.root_text).value();
     build::CreateOptions options = office_.Options();
     options.documents = {{"LICENSE", "LICENSE"}};
     bundle_ = office_.Pack(FiveFiles(), options).value();

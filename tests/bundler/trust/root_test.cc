@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bundler/build/secret_key.h"
+#include "tests/bundler/trust/trust_office.h"
 
 namespace skerry::trust {
 namespace {
@@ -133,6 +134,147 @@ TEST_F(RootTest, SuccessorNeedsBothThresholds) {
   EXPECT_FALSE(ParseSuccessor(*current, Signed(next, 0, 2)));
   next.version = 1;
   EXPECT_FALSE(ParseSuccessor(*current, Signed(next, 0, 2)));
+}
+
+using skerry::testing::TrustOffice;
+
+std::vector<RootText> Lines(const TrustOffice& office) {
+  std::vector<RootText> lines;
+  for (const SignedRoot& root : office.Chain().roots) {
+    lines.push_back({root.root.version, root.text});
+  }
+  return lines;
+}
+
+// `office` with one more version, signed by `keys` alone.
+std::string Next(const TrustOffice& office, Root next, const std::vector<SecretKey>& keys) {
+  ++next.version;
+  const std::string payload = SerializeRootPayload(next).value();
+  Envelope envelope{std::string(kRootType), payload, {}};
+  for (const SecretKey& key : keys) envelope.signatures.push_back(key.Sign(kRootType, payload));
+  return office.file + SerializeEnvelope(envelope);
+}
+
+std::string ChainRefusal(const std::string& text) {
+  const Result<RootChain> chain = ParseRootChain(text);
+  return chain ? std::string("accepted") : chain.error().message();
+}
+
+TEST(RootChainTest, RoundTrip) {
+  TrustOffice office;
+  office.Rotate(RoleName::kRoot);
+  office.Rotate(RoleName::kRelease);
+  const Result<RootChain> chain = ParseRootChain(office.file);
+  ASSERT_TRUE(chain) << chain.error().message();
+  EXPECT_EQ(chain->roots.size(), 3U);
+  EXPECT_EQ(chain->newest().root.version, 3U);
+  EXPECT_EQ(SerializeRootChain(*chain), office.file);
+  const size_t first = office.file.find('\n') + 1;
+  EXPECT_TRUE(ParseRootChain(office.file.substr(first))) << "may begin at any version";
+}
+
+TEST(RootChainTest, OddFiles) {
+  TrustOffice office;
+  EXPECT_THAT(ChainRefusal(""), HasSubstr("empty"));
+  EXPECT_THAT(ChainRefusal(office.file + "\n"), HasSubstr("line 2"));
+  EXPECT_THAT(ChainRefusal(office.file.substr(0, office.file.size() - 1)), HasSubstr("line feed"));
+  EXPECT_THAT(ChainRefusal(office.file + office.file), HasSubstr("does not follow"));
+  for (int i = 1; i < 64; ++i) office.Rotate(RoleName::kRelease);
+  EXPECT_EQ(ChainRefusal(office.file), "accepted");
+  office.Rotate(RoleName::kRelease);
+  EXPECT_THAT(ChainRefusal(office.file), HasSubstr("more than 64 lines"));
+}
+
+TEST(RootChainTest, ChainWithAGap) {
+  TrustOffice office;
+  office.Rotate(RoleName::kRelease);
+  office.Rotate(RoleName::kRelease);
+  const std::vector<RootText> lines = Lines(office);
+  EXPECT_THAT(ChainRefusal(lines[0].text + lines[2].text),
+              HasSubstr("line 2: root version 3 does not follow version 1"));
+  const RootChain first = ParseRootChain(lines[0].text).value();
+  const Result<RootChain> gap = FollowRoots(first, std::span(lines).subspan(2));
+  ASSERT_FALSE(gap);
+  EXPECT_EQ(gap.error().code(), ErrorCode::kUntrusted);
+  EXPECT_THAT(gap.error().message(), HasSubstr("version 2 is missing"));
+}
+
+TEST(RootChainTest, SuccessorSignedByTheOldKeysOnlyOrTheNewOnesOnly) {
+  const TrustOffice office(2);
+  Root next = office.root;
+  std::vector<SecretKey> fresh;
+  for (int i = 0; i < 2; ++i) fresh.push_back(SecretKey::Generate(RoleName::kRoot));
+  for (const SecretKey& key : office.roots) next.keys.erase(key.public_key().Id());
+  next.root.keys.clear();
+  for (const SecretKey& key : fresh) {
+    next.keys.emplace(key.public_key().Id(), key.public_key());
+    next.root.keys.insert(key.public_key().Id());
+  }
+  EXPECT_THAT(ChainRefusal(Next(office, next, office.roots)),
+              HasSubstr("0 of 2 required signatures by root keys of root version 2"));
+  EXPECT_THAT(ChainRefusal(Next(office, next, fresh)),
+              HasSubstr("by the keys of the version before: 0 of 2"));
+}
+
+TEST(RootChainTest, SuccessorBelowTheThresholdOrSignedTwiceByOneKey) {
+  const TrustOffice office(2);
+  std::vector<SecretKey> one;
+  one.push_back(SecretKey::Parse(office.roots[0].Serialize()).value());
+  EXPECT_THAT(ChainRefusal(Next(office, office.root, one)), HasSubstr("1 of 2"));
+  one.push_back(SecretKey::Parse(office.roots[0].Serialize()).value());
+  EXPECT_THAT(ChainRefusal(Next(office, office.root, one)), HasSubstr("1 of 2"));
+}
+
+TEST(RootChainTest, OlderAndEqualVersionsArePassedOverUnread) {
+  TrustOffice office;
+  const RootChain first = office.Chain();
+  office.Rotate(RoleName::kRoot);
+  std::vector<RootText> lines = Lines(office);
+  lines[0].text = "anything";
+  const Result<RootChain> chain = FollowRoots(first, lines);
+  ASSERT_TRUE(chain) << chain.error().message();
+  EXPECT_EQ(chain->newest().root.version, 2U);
+  EXPECT_EQ(FollowRoots(*chain, lines).value().roots.size(), 2U);
+}
+
+TEST(RootChainTest, ARootUnderTheNameOfAnotherVersionIsRefused) {
+  TrustOffice office;
+  const RootChain first = office.Chain();
+  std::vector<RootText> lines = Lines(office);
+  lines[0].version = 2;
+  EXPECT_FALSE(FollowRoots(first, lines));
+}
+
+TEST(RootChainTest, TheOldestRootsGoWhenThereAreTooMany) {
+  TrustOffice office;
+  for (int i = 1; i < 64; ++i) office.Rotate(RoleName::kRelease);
+  const RootChain full = office.Chain();
+  office.file = full.newest().text;
+  office.Rotate(RoleName::kRelease);
+  const Result<RootChain> chain = FollowRoots(full, Lines(office));
+  ASSERT_TRUE(chain) << chain.error().message();
+  EXPECT_EQ(chain->roots.size(), 64U);
+  EXPECT_EQ(chain->roots.front().root.version, 2U);
+  EXPECT_EQ(chain->newest().root.version, 65U);
+}
+
+TEST(RootChainTest, DuplicateKeysAndKeyIdsInARoot) {
+  const TrustOffice office;
+  const std::string payload = SerializeRootPayload(office.root).value();
+  const std::string id = office.roots[0].public_key().Id().Hex();
+  const auto refusal = [&](const std::string& changed) {
+    const Result<SignedRoot> root =
+        ParseRoot(TrustOffice::Envelope(kRootType, changed, {&office.roots[0]}));
+    return root ? std::string("accepted") : root.error().message();
+  };
+  EXPECT_EQ(refusal(payload), "accepted");
+  std::string twice = payload;
+  const std::string role = "\"root\":{\"keys\":[\"" + id + "\"";
+  ASSERT_NE(twice.find(role), std::string::npos);
+  twice.replace(twice.find(role), role.size(), role + ",\"" + id + "\"");
+  EXPECT_THAT(refusal(twice), HasSubstr("names a key twice"));
+  EXPECT_THAT(refusal(payload.substr(0, payload.size() - 1) + ",\"version\":1}"),
+              HasSubstr("root"));
 }
 
 }  // namespace
