@@ -1,5 +1,6 @@
 #include "appliance/admin/api.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
@@ -149,9 +150,10 @@ Result<ApiReply> Api::Route(const ApiRequest& request) {
     const std::string& item = segments->back();
     const bool is_delete = request.method == "DELETE";
     if (name == "tokens" && is_delete) return DeleteToken(item);
+    if (name == "trust" && item == "reload" && is_post) return PostTrustReload();
     if (name == "instances" && is_get) return GetInstance(item);
     if (name == "instances" && is_delete) return DeleteInstance(item);
-    known = name == "tokens" || name == "instances";
+    known = name == "tokens" || name == "instances" || (name == "trust" && item == "reload");
   }
   if (!known) return unknown;
   return ErrorReply(Invalid("'" + request.path + "' has no method " + request.method), 405);
@@ -160,6 +162,10 @@ Result<ApiReply> Api::Route(const ApiRequest& request) {
 Result<ApiReply> Api::GetStatus() {
   const std::vector<store::TokenRow> tokens = TRY(tokens_.List());
   const std::vector<ModelStatus> models = TRY(models_.List());
+  const TrustKeeper::Summary trust = trust_.Summarize();
+  const auto revoked = std::count_if(models.begin(), models.end(), [](const ModelStatus& model) {
+    return model.standing.revoked();
+  });
   const int64_t now_ms = core_.clock().UnixMillis();
   size_t active = 0;
   for (const store::TokenRow& row : tokens) {
@@ -173,6 +179,11 @@ Result<ApiReply> Api::GetStatus() {
                      {"supervisor", {{"answers", core_.supervisor().List().has_value()}}},
                      {"tokens", active},
                      {"models", models.size()},
+                     {"revoked_models", revoked},
+                     {"trust",
+                      {{"root_version", trust.root_version},
+                       {"revocations", trust.revocations},
+                       {"floors", trust.floors}}},
                      {"instances", std::move(instances)}});
 }
 
@@ -206,7 +217,12 @@ Result<ApiReply> Api::DeleteToken(const std::string& id) {
 Result<ApiReply> Api::GetModels() {
   const std::vector<ModelStatus> list = TRY(models_.List());
   Json models = Json::array();
-  for (const ModelStatus& model : list) models.push_back(ToJson(model.row, model.present));
+  for (const ModelStatus& model : list) {
+    Json json = ToJson(model.row, model.present);
+    json["standing"] = model.standing.revoked() ? "revoked" : "good";
+    json["standing_detail"] = model.standing.text;
+    models.push_back(std::move(json));
+  }
   return Reply(200, {{"models", std::move(models)}});
 }
 
@@ -218,6 +234,16 @@ Result<ApiReply> Api::PostModel(const std::string& body) {
   Json reply = ToJson(registered.row, true);
   reply["already_registered"] = registered.already_registered;
   return Reply(registered.already_registered ? 200 : 201, reply);
+}
+
+// A command has changed trust/.
+Result<ApiReply> Api::PostTrustReload() {
+  TRY(trust_.Refresh());
+  const std::vector<std::string> unloaded = TRY(instances_.UnloadRevoked());
+  const TrustKeeper::Summary trust = trust_.Summarize();
+  return Reply(200, {{"root_version", trust.root_version},
+                     {"revocations", trust.revocations},
+                     {"unloaded", unloaded}});
 }
 
 Result<ApiReply> Api::GetInstances() {

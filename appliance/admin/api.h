@@ -7,6 +7,7 @@
 #include "appliance/admin/instances.h"
 #include "appliance/admin/models.h"
 #include "appliance/admin/tokens.h"
+#include "appliance/admin/trust_keeper.h"
 #include "appliance/base/result.h"
 
 namespace skerry::admin {
@@ -27,8 +28,8 @@ struct ApiReply {
 // Thread-safe; calls block until the change is made.
 class Api {
  public:
-  Api(Core& core, Tokens& tokens, Models& models, Instances& instances)
-      : core_(core), tokens_(tokens), models_(models), instances_(instances) {}
+  Api(Core& core, Tokens& tokens, Models& models, Instances& instances, TrustKeeper& trust)
+      : core_(core), tokens_(tokens), models_(models), instances_(instances), trust_(trust) {}
 
   ApiReply Handle(const ApiRequest& request);
 
@@ -44,11 +45,13 @@ class Api {
   Result<ApiReply> PostInstance(const std::string& body);
   Result<ApiReply> GetInstance(const std::string& iid);
   Result<ApiReply> DeleteInstance(const std::string& name);
+  Result<ApiReply> PostTrustReload();
 
   Core& core_;
   Tokens& tokens_;
   Models& models_;
   Instances& instances_;
+  TrustKeeper& trust_;
 };
 
 // The reply to a failure: {"error":{"code","message"}} with the code's HTTP status, or another one.

@@ -140,6 +140,7 @@ Result<store::InstanceRow> Instances::NewRow(const store::ModelRow& model,
 
 Result<InstanceStatus> Instances::Load(const LoadRequest& request) {
   const store::ModelRow model = TRY(models_.Find(request.model));
+  TRY(models_.CheckStanding(model.digest));
   Instance instance;
   instance.first_load = true;
   instance.launched = true;
@@ -198,6 +199,21 @@ Result<UnloadResult> Instances::Unload(const std::string& name) {
   }
   Erase(row.iid);
   return result;
+}
+
+Result<std::vector<std::string>> Instances::UnloadRevoked() {
+  std::vector<std::string> unloaded;
+  for (const InstanceStatus& status : List()) {
+    const Result<void> good = models_.CheckStanding(status.row.model);
+    if (good) continue;
+    LogWarning("'" + status.row.alias + "' is unloaded: " + good.error().message());
+    const Result<UnloadResult> result = Unload(status.row.iid);
+    // Somebody else was faster.
+    if (!result && result.error().code() == ErrorCode::kNotFound) continue;
+    if (!result) return result.error();
+    unloaded.push_back(result->alias);
+  }
+  return unloaded;
 }
 
 Result<Instances::Instance> Instances::TakeForUnload(const std::string& name) {
@@ -288,7 +304,8 @@ void Instances::StopStrangers(const std::vector<supervisor::InstanceInfo>& runni
 // What is to run since an earlier start.
 void Instances::Launch(const store::InstanceRow& row) {
   if (!Take(row.iid)) return;
-  Result<void> started = core_.Record("instance-started", row.iid, nullptr, Describe(row));
+  Result<void> started = models_.CheckStanding(row.model);
+  if (started) started = core_.Record("instance-started", row.iid, nullptr, Describe(row));
   if (started) started = core_.supervisor().Start({row.iid, row.model, row.flags});
   GiveBack(row.iid, [&](Instance& changed) {
     changed.launched = started.has_value();

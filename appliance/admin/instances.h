@@ -64,6 +64,9 @@ class Instances {
   // which finishes the replies it is giving.
   Result<UnloadResult> Unload(const std::string& name);
 
+  // Unloads every instance whose model is revoked; returns their aliases. The first error ends it.
+  Result<std::vector<std::string>> UnloadRevoked();
+
  private:
   struct Instance {
     InstanceStatus status;

@@ -8,9 +8,10 @@
 namespace skerry::admin {
 
 Result<void> Models::Reconcile() {
+  TRY(trust_.Refresh());
   const std::vector<std::string> stored = TRY(ListStoredModels(core_.files()));
   for (const std::string& digest : stored) {
-    const Result<RegisteredModel> registered = Register(digest);
+    const Result<RegisteredModel> registered = PutRow(digest);
     if (!registered) LogError(registered.error().message());
   }
   const std::vector<ModelStatus> known = TRY(List());
@@ -30,12 +31,24 @@ Result<std::vector<ModelStatus>> Models::List() {
       TRY(core_.WithStore([](store::Store& store) { return store.Models(); }));
   std::vector<ModelStatus> models;
   for (const store::ModelRow& row : rows) {
-    models.push_back({row, IsStored(core_.files(), row.digest)});
+    models.push_back({row, IsStored(core_.files(), row.digest), trust_.StandingOf(row.digest)});
   }
   return models;
 }
 
 Result<RegisteredModel> Models::Register(const std::string& digest) {
+  TRY(ReadStoredModel(core_.files(), digest));  // names what is wrong with the request first
+  TRY(trust_.Refresh());
+  return PutRow(digest);
+}
+
+Result<void> Models::CheckStanding(const std::string& digest) {
+  const trust::Standing standing = trust_.StandingOf(digest);
+  if (!standing.revoked()) return {};
+  return Error(ErrorCode::kUntrusted, "the model is revoked and is not loaded: " + standing.text);
+}
+
+Result<RegisteredModel> Models::PutRow(const std::string& digest) {
   RegisteredModel registered;
   registered.row = TRY(ReadStoredModel(core_.files(), digest));
   const Result<store::ModelRow> known =

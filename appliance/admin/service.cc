@@ -43,9 +43,10 @@ Result<void> WritePort(const std::string& port_file, uint16_t port) {
 Service::Service(std::unique_ptr<Core> core)
     : core_(std::move(core)),
       tokens_(*core_),
-      models_(*core_),
+      trust_(*core_, SKERRY_VERSION),
+      models_(*core_, trust_),
       instances_(*core_, models_),
-      api_(*core_, tokens_, models_, instances_) {}
+      api_(*core_, tokens_, models_, instances_, trust_) {}
 
 Result<std::unique_ptr<Service>> Service::Start(const ServiceOptions& options, const Clock& clock) {
   std::unique_ptr<Core> core = TRY(Core::Open(options.data_directory, clock));
@@ -54,6 +55,9 @@ Result<std::unique_ptr<Service>> Service::Start(const ServiceOptions& options, c
   TRY(service->tokens_.Reconcile());
   TRY(service->models_.Reconcile());
   TRY(service->instances_.Start());
+  // What was revoked while the service was away. A failure is tried again at the next reload.
+  const Result<std::vector<std::string>> unloaded = service->instances_.UnloadRevoked();
+  if (!unloaded) LogError("a revoked model is not unloaded: " + unloaded.error().message());
   const uint16_t earlier = options.port == 0 ? EarlierPort(options.port_file) : 0;
   if (earlier != 0) {
     Result<std::unique_ptr<HttpServer>> server = HttpServer::Start(earlier, secret, service->api_);

@@ -10,6 +10,7 @@
 #include "appliance/admin/instances.h"
 #include "appliance/admin/models.h"
 #include "appliance/admin/tokens.h"
+#include "appliance/admin/trust_keeper.h"
 #include "appliance/base/clock.h"
 #include "appliance/base/result.h"
 
@@ -35,6 +36,7 @@ class Service {
   // Destroyed from the last to the first.
   const std::unique_ptr<Core> core_;
   Tokens tokens_;
+  TrustKeeper trust_;
   Models models_;
   Instances instances_;
   Api api_;

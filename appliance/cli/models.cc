@@ -42,7 +42,7 @@ Result<void> ListModels(const Context& context, bool json) {
     std::cout << "No models: import a bundle with skerry import NAME.skb" << std::endl;
     return {};
   }
-  Table table({"ID", "VERSION", "RELEASE", "SIZE", "IMPORTED", "DIGEST"});
+  Table table({"ID", "VERSION", "RELEASE", "SIZE", "IMPORTED", "STANDING", "DIGEST"});
   for (const Json& model : models) {
     const std::string size = FlagOf(model, "present")
                                  ? FormatBytes(static_cast<uint64_t>(IntOf(model, "size_bytes")))
@@ -51,7 +51,7 @@ Result<void> ListModels(const Context& context, bool json) {
     if (imported.size() == 16) imported[10] = ' ';
     table.Add({TextOf(model, "id"), TextOf(model, "version"),
                std::to_string(IntOf(model, "release_seq")), size, imported,
-               TextOf(model, "digest").substr(0, kShownDigest)});
+               TextOf(model, "standing"), TextOf(model, "digest").substr(0, kShownDigest)});
   }
   std::cout << table.Text() << std::flush;
   return {};

@@ -41,7 +41,13 @@ void Print(const Json& status) {
             << ", policy generation " << IntOf(status, "generation") << "\n"
             << "supervisor  " << word(FlagOf(status["supervisor"], "answers")) << "\n"
             << "tokens      " << IntOf(status, "tokens") << " valid\n"
-            << "models      " << IntOf(status, "models") << " in the store\n";
+            << "models      " << IntOf(status, "models") << " in the store";
+  const int64_t revoked = IntOf(status, "revoked_models");
+  if (revoked > 0) std::cout << ", " << revoked << " REVOKED (skerry models ls)";
+  std::cout << "\n";
+  const Json trust = status.value("trust", Json::object());
+  std::cout << "trust       root version " << IntOf(trust, "root_version") << ", revocation list "
+            << IntOf(trust, "revocations") << "\n";
   for (const Json& item : status["instances"]) {
     std::cout << "loaded      " << TextOf(item, "alias") << ": " << TextOf(item, "state");
     const std::string detail = TextOf(item, "detail");

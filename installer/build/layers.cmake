@@ -10,7 +10,7 @@ set(SKERRY_LAYERS
   "appliance/supervisor: appliance/base"
   "appliance/seccomp: appliance/base"
   "appliance/receipts: bundler/trust bundler/format"
-  "appliance/admin: appliance/store appliance/audit appliance/policy appliance/supervisor appliance/http bundler/format"
+  "appliance/admin: appliance/store appliance/audit appliance/policy appliance/supervisor appliance/http appliance/receipts bundler/trust bundler/format"
   "appliance/cli: appliance/receipts appliance/store appliance/audit appliance/policy appliance/ca appliance/supervisor appliance/http bundler/import bundler/inspect bundler/reader bundler/trust bundler/format"
   "bundler/format: appliance/base"
   "bundler/trust: bundler/format"

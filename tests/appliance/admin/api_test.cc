@@ -13,9 +13,10 @@ class ApiTest : public ::testing::Test {
       : digest_(world_.AddModel()),
         core_(Core::Open(world_.path(), RealClock()).value()),
         tokens_(*core_),
-        models_(*core_),
+        trust_(*core_, "test"),
+        models_(*core_, trust_),
         instances_(*core_, models_),
-        api_(*core_, tokens_, models_, instances_) {
+        api_(*core_, tokens_, models_, instances_, trust_) {
     world_.StartSupervisor();
     world_.StartProxy();
     EXPECT_TRUE(instances_.Start().has_value());
@@ -29,6 +30,7 @@ class ApiTest : public ::testing::Test {
   const std::string digest_;
   std::unique_ptr<Core> core_;
   Tokens tokens_;
+  TrustKeeper trust_;
   Models models_;
   Instances instances_;
   Api api_;
@@ -111,6 +113,18 @@ TEST_F(ApiTest, TokensFromCreationToRevocation) {
   EXPECT_GT(Body(Call("GET", "tokens"))["tokens"][0]["revoked_ms"], 0);
 }
 
+TEST_F(ApiTest, TrustIsReadAnew) {
+  const ApiReply reply = Call("POST", "trust/reload");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(Body(reply),
+            Json({{"root_version", 0}, {"revocations", 0}, {"unloaded", Json::array()}}));
+  EXPECT_EQ(Call("GET", "trust/reload").status, 405);
+  EXPECT_EQ(Call("POST", "trust/other").status, 404);
+  ASSERT_TRUE(MakeDirectories(world_.files(), "trust").has_value());
+  world_.Write("trust/root.json", "{}");
+  EXPECT_EQ(Call("POST", "trust/reload").status, 422);
+}
+
 TEST_F(ApiTest, ModelsAreRegisteredOnce) {
   EXPECT_EQ(Body(Call("GET", "models"))["models"], Json::array());
   const std::string body = DumpJson({{"digest", digest_}});
@@ -128,7 +142,9 @@ TEST_F(ApiTest, ModelsAreRegisteredOnce) {
                           {"release_seq", 1},
                           {"size_bytes", 2},
                           {"imported_at", "2025-01-31T23:59:59.123Z"},
-                          {"present", true}}}));
+                          {"present", true},
+                          {"standing", "good"},
+                          {"standing_detail", ""}}}));
   world_.Write("store/" + digest_ + "/bundle/manifest", "{}");
   EXPECT_EQ(Call("POST", "models", body).status, 422);
 }

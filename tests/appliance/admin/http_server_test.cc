@@ -57,9 +57,10 @@ class HttpServerTest : public ::testing::Test {
   HttpServerTest()
       : core_(Core::Open(world_.path(), RealClock()).value()),
         tokens_(*core_),
-        models_(*core_),
+        trust_(*core_, "test"),
+        models_(*core_, trust_),
         instances_(*core_, models_),
-        api_(*core_, tokens_, models_, instances_),
+        api_(*core_, tokens_, models_, instances_, trust_),
         server_(HttpServer::Start(0, World::secret(), api_).value()) {}
   std::string Ask(const std::string& line, const std::string& headers,
                   const std::string& body = "") {
@@ -75,6 +76,7 @@ class HttpServerTest : public ::testing::Test {
   World world_;
   std::unique_ptr<Core> core_;
   Tokens tokens_;
+  TrustKeeper trust_;
   Models models_;
   Instances instances_;
   Api api_;

@@ -13,7 +13,8 @@ class InstancesTest : public ::testing::Test {
  protected:
   void Begin() {
     core_ = Core::Open(world_.path(), RealClock()).value();
-    models_ = std::make_unique<Models>(*core_);
+    trust_ = std::make_unique<TrustKeeper>(*core_, "test");
+    models_ = std::make_unique<Models>(*core_, *trust_);
     ASSERT_TRUE(models_->Reconcile().has_value());
     instances_ = std::make_unique<Instances>(*core_, *models_);
     ASSERT_TRUE(instances_->Start().has_value());
@@ -21,6 +22,7 @@ class InstancesTest : public ::testing::Test {
   void End() {
     instances_.reset();
     models_.reset();
+    trust_.reset();
     core_.reset();
   }
   void BeginAll() {
@@ -46,6 +48,7 @@ class InstancesTest : public ::testing::Test {
   World world_;
   std::string digest_;
   std::unique_ptr<Core> core_;
+  std::unique_ptr<TrustKeeper> trust_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Instances> instances_;
 };

@@ -1,0 +1,189 @@
+#include "appliance/admin/trust_keeper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "appliance/admin/instances.h"
+#include "appliance/admin/models.h"
+#include "appliance/receipts/ledger.h"
+#include "tests/appliance/admin/world.h"
+#include "tests/bundler/trust/trust_office.h"
+
+namespace skerry::admin {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class TrustKeeperTest : public ::testing::Test {
+ protected:
+  TrustKeeperTest() {
+    EXPECT_TRUE(MakeDirectories(world_.files(), "trust"));
+    world_.Write("trust/root.json", office_.file);
+    Restart();
+  }
+  void Restart() {
+    trust_.reset();
+    core_.reset();
+    core_ = Core::Open(world_.path(), RealClock()).value();
+    trust_ = std::make_unique<TrustKeeper>(*core_, "1.2.3");
+  }
+  // A model as the importer leaves it; its digest.
+  std::string Import(uint64_t release_seq, const std::string& list = "",
+                     const std::string& at = "2026-01-31T12:00:00.000Z") {
+    const trust::Release release = office_.Store(world_.files(), release_seq, list);
+    const std::string digest = "sha256-" + release.bundle.Hex();
+    const std::string signer = office_.releases[0].public_key().Id().Hex();
+    world_.Write("store/" + digest + "/import.json",
+                 DumpJson({{"digest", digest},
+                           {"id", release.id},
+                           {"imported_at", at},
+                           {"model_format", "huggingface"},
+                           {"release_keys", Json::array({signer})},
+                           {"release_seq", release_seq},
+                           {"release_threshold", 1},
+                           {"root_version", 1},
+                           {"signers", Json::array({signer})},
+                           {"version", "1.0.0"}}));
+    return digest;
+  }
+  std::vector<receipts::ReceiptFile> Receipts() {
+    return receipts::ListReceipts(world_.files(), receipts::kReceiptsDirectory).value();
+  }
+  receipts::Receipt LastReceipt() {
+    const trust::PublicKey key =
+        receipts::ParseAppliancePublicKey(ReadAll(world_.files(), receipts::kPublicKeyPath).value())
+            .value();
+    return receipts::ReadReceipt(world_.files(), receipts::kReceiptsDirectory, Receipts().back(),
+                                 key)
+        .value()
+        .receipt;
+  }
+  trust::TrustState Stored() { return trust::LoadTrust(world_.files()).value(); }
+
+  World world_;
+  skerry::testing::TrustOffice office_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<TrustKeeper> trust_;
+};
+
+TEST_F(TrustKeeperTest, AnImportRaisesTheFloorAndGetsOneReceipt) {
+  Import(3);
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_EQ(Stored().floors.at("acme/tiny").release_seq, 3U);
+  ASSERT_EQ(Receipts().size(), 1U);
+  const receipts::Receipt first = LastReceipt();
+  EXPECT_EQ(first.id, "acme/tiny");
+  EXPECT_EQ(first.release_seq, 3U);
+  EXPECT_EQ(first.software, "1.2.3");
+  EXPECT_FALSE(first.floor_before.has_value());
+  EXPECT_EQ(first.floor_after->release_seq, 3U);
+  EXPECT_EQ(first.root_fingerprint, office_.Chain().newest().fingerprint);
+  EXPECT_THAT(world_.Recorded(), ElementsAre("floor-changed", "receipt-written"));
+
+  // Nothing new: nothing written, also after a start.
+  ASSERT_TRUE(trust_->Refresh());
+  Restart();
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_EQ(Receipts().size(), 1U);
+  EXPECT_EQ(world_.Recorded().size(), 2U);
+
+  Import(5);
+  ASSERT_TRUE(trust_->Refresh());
+  ASSERT_EQ(Receipts().size(), 2U);
+  EXPECT_EQ(LastReceipt().counter, 2U);
+  EXPECT_EQ(LastReceipt().floor_before->release_seq, 3U);
+  EXPECT_EQ(LastReceipt().floor_after->release_seq, 5U);
+}
+
+// Deleted and imported again: an import of its own.
+TEST_F(TrustKeeperTest, ASecondImportOfTheSameBundleHasAReceiptOfItsOwn) {
+  const std::string digest = Import(3);
+  ASSERT_TRUE(trust_->Refresh());
+  ASSERT_TRUE(RemoveTree(world_.files(), "store/" + digest));
+  ASSERT_TRUE(trust_->Refresh());
+  Import(3, "", "2026-02-01T12:00:00.000Z");
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_EQ(Receipts().size(), 2U);
+}
+
+TEST_F(TrustKeeperTest, AListThatCameWithAModelIsTakenOverAndRevokesAnother) {
+  const std::string old = Import(1);
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_FALSE(trust_->StandingOf(old).revoked());
+  trust::Revocations list;
+  list.sequence = 7;
+  list.bundles.insert(Sha256Digest::FromHex(old.substr(7)).value());
+  const std::string next = Import(2, office_.List(list));
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_EQ(Stored().revocations.sequence, 7U);
+  EXPECT_EQ(trust_->Summarize().revocations, 7U);
+  EXPECT_TRUE(trust_->StandingOf(old).revoked());
+  EXPECT_THAT(trust_->StandingOf(old).text, HasSubstr("7"));
+  EXPECT_FALSE(trust_->StandingOf(next).revoked());
+  EXPECT_THAT(world_.Recorded(), Contains("revocations-changed"));
+}
+
+TEST_F(TrustKeeperTest, ARevokedModelIsUnloadedAndRefusedEvenAfterAStart) {
+  const std::string digest = Import(1);
+  world_.StartSupervisor();
+  world_.StartProxy();
+  auto models = std::make_unique<Models>(*core_, *trust_);
+  auto instances = std::make_unique<Instances>(*core_, *models);
+  ASSERT_TRUE(models->Reconcile());
+  ASSERT_TRUE(instances->Start());
+  const InstanceStatus loaded = instances->Load({digest, "tiny", {}}).value();
+  ASSERT_TRUE(Eventually(
+      [&] { return instances->Get(loaded.row.iid).value().state == LoadState::kReady; }));
+
+  // As a command beside the service leaves it.
+  trust::Revocations list;
+  list.sequence = 1;
+  list.bundles.insert(Sha256Digest::FromHex(digest.substr(7)).value());
+  world_.Write("trust/revocations.json", office_.List(list));
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_THAT(world_.Recorded(), Contains("revocations-changed"));
+  EXPECT_THAT(instances->UnloadRevoked().value(), ElementsAre("tiny"));
+  EXPECT_THAT(world_.Running(), IsEmpty());
+  EXPECT_EQ(world_.Published().FindAlias("tiny"), nullptr);
+  EXPECT_EQ(instances->Load({digest, "tiny", {}}).error().code(), ErrorCode::kUntrusted);
+  EXPECT_TRUE(models->List().value().front().standing.revoked());
+
+  instances.reset();
+  models.reset();
+  Restart();
+  Models again(*core_, *trust_);
+  ASSERT_TRUE(again.Reconcile());
+  EXPECT_EQ(again.CheckStanding(digest).error().code(), ErrorCode::kUntrusted);
+}
+
+TEST_F(TrustKeeperTest, WithoutARootThereIsNothingToTakeOver) {
+  ASSERT_TRUE(world_.files().Remove("trust/root.json"));
+  const std::string digest = Import(1);
+  EXPECT_TRUE(trust_->Refresh());
+  EXPECT_EQ(trust_->Summarize().root_version, 0U);
+  EXPECT_FALSE(trust_->StandingOf(digest).revoked());
+  EXPECT_THAT(Receipts(), IsEmpty());
+}
+
+TEST_F(TrustKeeperTest, DamagedTrustIsAnErrorAndChangesNothing) {
+  Import(1);
+  world_.Write("trust/state.json", "{}");
+  EXPECT_EQ(trust_->Refresh().error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(Receipts(), IsEmpty());
+  EXPECT_THAT(world_.Recorded(), IsEmpty());
+}
+
+// A folder that nobody of the root has signed is no import: no floor, no receipt.
+TEST_F(TrustKeeperTest, AModelThatIsNotSignedDoesNotCount) {
+  const skerry::testing::TrustOffice stranger;
+  stranger.Store(world_.files(), 9);
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_THAT(Stored().floors, IsEmpty());
+  EXPECT_THAT(Receipts(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace skerry::admin
