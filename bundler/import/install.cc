@@ -13,6 +13,8 @@
 #include "bundler/import/model_folder.h"
 #include "bundler/inspect/model.h"
 #include "bundler/reader/volume_set.h"
+#include "bundler/trust/absorb.h"
+#include "bundler/trust/floor.h"
 
 namespace skerry::import {
 
@@ -71,7 +73,7 @@ class ImportJob {
                                               "'; only models can be imported");
     }
     if (files_.Exists(StorePath())) return CheckPresent();
-    TRY(CheckFloor());
+    permit_ = TRY(CheckFloor());
     const UniqueFd lock = TRY(MakeAndTakeFolder(files_, locks_, Folder()));
     if (files_.Exists(StorePath())) {  // another process published it while this one looked
       (void)RemoveTree(files_, Folder());
@@ -136,8 +138,26 @@ class ImportJob {
     return result_;
   }
 
-  // Against everything that is in the store by now.
-  Result<void> CheckFloor() { return {}; }
+  // Whether this release may come in, against everything that is in the store by now.
+  Result<std::optional<trust::SignedPermit>> CheckFloor() const {
+    trust::TrustState state = trust_;
+    // Its warnings are the business of whoever keeps the trust files.
+    TRY(trust::AbsorbStore(files_, state));
+    state.roots = TRY(trust::FollowRoots(std::move(state.roots), Any().roots()));
+    if (Any().revocations_text()) TRY(trust::TakeRevocations(state, *Any().revocations_text()));
+    const trust::Release release{manifest_.id, manifest_.release_seq, Any().digest(),
+                                 Any().model_digest()};
+    TRY(trust::CheckRevoked(state.revocations, release));
+    std::optional<trust::SignedPermit> permit;
+    if (options_.permit_text) {
+      permit = TRY(trust::ParsePermit(state.root(), state.revocations.keys, *options_.permit_text));
+    }
+    const trust::FloorOutcome outcome =
+        TRY(trust::CheckFloor(state, release, permit ? &*permit : nullptr));
+    // One that is not needed is not used up.
+    if (outcome != trust::FloorOutcome::kPermit) permit.reset();
+    return permit;
+  }
 
   Result<void> CopyAndPublish() {
     hashes_ = TRY(Any().ReadHashes().WithContext(Quote(set_.parts().front().name)));
@@ -274,6 +294,10 @@ class ImportJob {
     if (Any().revocations_text()) {
       TRY(folder_->Put("bundle/revocations", *Any().revocations_text()));
     }
+    // An earlier try may have come with one that this try does not need.
+    const std::string permit_path = folder_->path() + "/bundle/permit";
+    if (files_.Exists(permit_path)) TRY(files_.Remove(permit_path));
+    if (permit_) TRY(folder_->Put("bundle/permit", permit_->text));
     const auto put = [&](size_t idx, std::span<const uint8_t> content) {
       return folder_->Put("bundle/documents/" + manifest_.documents[idx].name, AsText(content));
     };
@@ -360,12 +384,17 @@ class ImportJob {
       return format.error();
     }
     facts.model_format = *format;
+    if (permit_) facts.permit = permit_->digest;
     facts.unix_millis = options_.clock->UnixMillis();
     TRY(folder_->Put("import.json", DescribeImport(Any(), facts)));
     TRY(folder_->Finish());
     // Between this look at the store and the model's appearance there nobody else publishes.
     const UniqueFd publishing = TRY(locks_.TakePublishing());
-    TRY(CheckFloor());
+    const std::optional<trust::SignedPermit> permit = TRY(CheckFloor());
+    if (permit.has_value() != permit_.has_value()) {
+      return Error(ErrorCode::kUnavailable,
+                   "another release of the model was imported meanwhile: import again");
+    }
     TRY(files_.RenameNoReplace(folder_->path(), StorePath()));
     Result<void> synced = files_.SyncDirectory(kStoreDirectory);
     if (synced) synced = files_.SyncDirectory(Folder());
@@ -399,7 +428,8 @@ class ImportJob {
 
   FileSystem& files_;
   StagingLocks& locks_;
-  trust::TrustState trust_;  // with what the store has brought
+  trust::TrustState trust_;                    // with what the store has brought
+  std::optional<trust::SignedPermit> permit_;  // that lets this release in
   const ImportOptions& options_;
 
   std::map<uint64_t, std::unique_ptr<ClosableFile>> media_;  // by number of volume
@@ -427,7 +457,10 @@ class ImportJob {
 Result<ImportResult> ImportBundle(FileSystem& files, StagingLocks& locks, std::vector<Medium> media,
                                   const trust::TrustState& trust, const ImportOptions& options) {
   if (media.empty()) return Error(ErrorCode::kInvalidArgument, "no bundle was given");
-  return ImportJob(files, locks, trust, options).Run(std::move(media));
+  // Roots and lists that came with models which nobody has taken over yet count already.
+  trust::TrustState state = trust;
+  TRY(trust::AbsorbStore(files, state));
+  return ImportJob(files, locks, state, options).Run(std::move(media));
 }
 
 }  // namespace skerry::import

@@ -8,6 +8,8 @@
 #include "appliance/base/json.h"
 #include "bundler/format/layout.h"
 #include "bundler/import/journal.h"
+#include "bundler/trust/absorb.h"
+#include "bundler/trust/permit.h"
 #include "tests/bundler/import/import_world.h"
 
 namespace skerry::import {
@@ -321,6 +323,109 @@ TEST_F(VolumesTest, EveryBitOfAVolumeCounts) {
         << member;
   }
   EXPECT_TRUE(Below(files, "store/").empty());
+}
+
+// --- the floor ---
+
+class FloorTest : public ImportWorld {
+ protected:
+  FloorTest() { Prepare(files_); }
+  std::string PermitFor(const std::string& bundle, uint64_t seq, uint8_t serial = 1) {
+    trust::Permit permit{
+        Sha256Digest::FromHex(DigestOf(bundle).substr(7)).value(), "acme/tiny", seq, {}};
+    permit.serial[0] = serial;
+    const std::string payload = trust::SerializePermitPayload(permit);
+    trust::Envelope envelope{std::string(trust::kPermitType), payload, {}};
+    envelope.signatures.push_back(office_.keys[0].Sign(trust::kPermitType, payload));
+    return trust::SerializeEnvelope(envelope);
+  }
+  void Remove(const std::string& bundle) {
+    ASSERT_TRUE(RemoveTree(files_, "store/" + DigestOf(bundle)));
+  }
+  skerry::testing::MemoryFiles files_;
+};
+
+TEST_F(FloorTest, RollbackIsRefusedBeforeAnythingIsTakenOver) {
+  ASSERT_TRUE(Import(files_, Release(5)));
+  const Snapshot before = files_.Snapshot();
+  const Result<ImportResult> old = Import(files_, Release(4));
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().code(), ErrorCode::kUntrusted);
+  EXPECT_THAT(old.error().message(), HasSubstr("5"));
+  EXPECT_EQ(files_.Snapshot(), before);
+  EXPECT_TRUE(Import(files_, Release(6)));
+}
+
+TEST_F(FloorTest, AnotherBundleOfTheSameReleaseIsRefused) {
+  ASSERT_TRUE(Import(files_, Release(5)));
+  build::CreateOptions options = office_.Options();
+  options.release_seq = 5;
+  options.version = "other";
+  const Result<ImportResult> other = Import(files_, office_.Pack(Model(), options).value());
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code(), ErrorCode::kUntrusted);
+}
+
+TEST_F(FloorTest, WhatIsInTheStoreMayBeReadAgain) {
+  ASSERT_TRUE(Import(files_, Release(4)));
+  ASSERT_TRUE(Import(files_, Release(5)));
+  const Result<ImportResult> again = Import(files_, Release(4));
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_TRUE(again->already_present);
+}
+
+TEST_F(FloorTest, APermitLetsOneBundleInOnce) {
+  const std::string old = Release(4);
+  ASSERT_TRUE(Import(files_, Release(5)));
+  options_.permit_text = PermitFor(Release(3), 3);
+  EXPECT_EQ(Import(files_, old).error().code(), ErrorCode::kUntrusted) << "for another bundle";
+  options_.permit_text = PermitFor(old, 4);
+  const Result<ImportResult> result = Import(files_, old);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(ReadAll(files_, "store/" + DigestOf(old) + "/bundle/permit").value(),
+            *options_.permit_text);
+  const Json json =
+      ParseJson(ReadAll(files_, "store/" + DigestOf(old) + "/import.json").value()).value();
+  EXPECT_TRUE(json["permit"].is_string());
+
+  // The service takes it over, a newer release comes, the old one goes: the permit is used up.
+  ASSERT_TRUE(trust::AbsorbStore(files_, trust_));
+  ASSERT_TRUE(Import(files_, Release(6)));
+  ASSERT_TRUE(trust::AbsorbStore(files_, trust_));
+  Remove(old);
+  ASSERT_TRUE(trust::AbsorbStore(files_, trust_));
+  EXPECT_EQ(Import(files_, old).error().code(), ErrorCode::kUntrusted) << "a permit replayed";
+  options_.permit_text = PermitFor(old, 4, 2);
+  EXPECT_TRUE(Import(files_, old));
+}
+
+TEST_F(FloorTest, APermitByNobodyKnownIsRefused) {
+  const skerry::testing::ReleaseOffice stranger;
+  const std::string old = Release(4);
+  ASSERT_TRUE(Import(files_, Release(5)));
+  std::string payload = trust::SerializePermitPayload(
+      {Sha256Digest::FromHex(DigestOf(old).substr(7)).value(), "acme/tiny", 4, {}});
+  trust::Envelope envelope{std::string(trust::kPermitType), payload, {}};
+  envelope.signatures.push_back(stranger.keys[0].Sign(trust::kPermitType, payload));
+  options_.permit_text = trust::SerializeEnvelope(envelope);
+  EXPECT_EQ(Import(files_, old).error().code(), ErrorCode::kUntrusted);
+  options_.permit_text = "{}";
+  EXPECT_EQ(Import(files_, old).error().code(), ErrorCode::kCorrupt);
+}
+
+// Two imports at once: the newer release appears while the older one is copied.
+TEST_F(FloorTest, AReleaseThatWasOvertakenIsNotPublished) {
+  const std::string newer = Release(7);
+  bool once = false;
+  locks_.on_publishing = [&] {
+    if (std::exchange(once, true)) return;
+    ASSERT_TRUE(Import(files_, newer));
+  };
+  const Result<ImportResult> old = Import(files_, Release(6));
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().code(), ErrorCode::kUntrusted);
+  EXPECT_TRUE(files_.Exists("store/" + DigestOf(newer)));
+  EXPECT_FALSE(files_.Exists("store/" + DigestOf(Release(6))));
 }
 
 }  // namespace
