@@ -36,7 +36,7 @@ class StagingTest : public ::testing::Test {
 };
 
 TEST_F(StagingTest, AFolderHasOneImportAndWhatItLeftStays) {
-  std::optional<UniqueFd> first = Take(kOne);
+  UniqueFd first = Take(kOne);
   Put(StagingFolder(kOne) + "/part");
   const Result<UniqueFd> second = MakeAndTakeFolder(*files_, locks_, StagingFolder(kOne));
   ASSERT_FALSE(second);
@@ -44,7 +44,7 @@ TEST_F(StagingTest, AFolderHasOneImportAndWhatItLeftStays) {
   EXPECT_THAT(second.error().message(), HasSubstr(kOne));
   EXPECT_TRUE(MakeAndTakeFolder(*files_, locks_, StagingFolder(kTwo)));
 
-  first.reset();  // as if its process had ended
+  first.Reset();  // as if its process had ended
   EXPECT_TRUE(MakeAndTakeFolder(*files_, locks_, StagingFolder(kOne)));
   EXPECT_TRUE(files_->Exists(StagingFolder(kOne) + "/part"));
 }
