@@ -1,5 +1,6 @@
-// keys, trust init, bundle create. They sign, and signing code is not part of an appliance: these
-// commands hand their arguments to the program skerry-bundler beside this one, options unread.
+// keys, trust init|rotate|revoke|permit|sign, bundle create. They sign, and signing code is not
+// part of an appliance: these commands hand their arguments to the program skerry-bundler beside
+// this one, options unread.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -34,6 +35,9 @@ void AddKeysCommands(CLI::App& app, Context& context) {
   CLI::App* keys = app.add_subcommand("keys", "Signing keys (connected side)");
   keys->require_subcommand(1);
   AddBundlerCommand(*keys, context, "generate", "Make a key pair", {"keys", "generate"});
+  AddBundlerCommand(*keys, context, "passphrase", "Set, change or remove the passphrase of a key",
+                    {"keys", "passphrase"});
+  AddBundlerCommand(*keys, context, "show", "Print role and id of a key", {"keys", "show"});
 }
 
 }  // namespace skerry::cli

@@ -11,6 +11,7 @@
 #include "appliance/base/json.h"
 #include "appliance/base/progress.h"
 #include "bundler/build/archives.h"
+#include "bundler/build/key_commands.h"
 #include "bundler/build/sign.h"
 #include "bundler/build/volumes.h"
 #include "bundler/format/layout.h"
@@ -22,6 +23,7 @@ namespace {
 struct Options {
   std::vector<std::string> files;
   std::vector<std::string> keys;
+  std::string passphrase_file;
   std::string trust;
   std::string volume_size;
   std::string out;
@@ -61,11 +63,7 @@ void Show(const reader::SignableBundle& bundle, const Options& options) {
 
 Result<void> RunSign(const Options& options) {
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  std::vector<SecretKey> keys;
-  for (const std::string& path : options.keys) {
-    SecretKey key = TRY(ReadSecretKey(*files, path));
-    keys.push_back(std::move(key));
-  }
+  const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys, options.passphrase_file));
   const trust::TrustState trust = TRY(ReadTrust(*files, options.trust));
   ProgressPrinter progress = Progress("checking");
   SignOptions sign;
@@ -169,6 +167,7 @@ void AddSign(CLI::App& bundle, Run& run) {
       ->required()
       ->allow_extra_args(false)
       ->type_name("FILE");
+  AddPassphraseOption(*app, options->passphrase_file);
   app->add_option("--trust", options->trust, "Trust root that the appliances have")
       ->required()
       ->type_name("root.json");

@@ -5,6 +5,7 @@
 
 #include "bundler/build/archive_commands.h"
 #include "bundler/build/create_command.h"
+#include "bundler/build/key_commands.h"
 
 namespace skerry::build {
 
@@ -39,6 +40,7 @@ void AddCreate(CLI::App& bundle, Run& run) {
       ->required()
       ->allow_extra_args(false)
       ->type_name("FILE");
+  AddPassphraseOption(*command, options.passphrase_file);
   command->add_option("--trust", options.trust, "Trust root that the appliances have")
       ->required()
       ->type_name("root.json");

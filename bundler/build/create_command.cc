@@ -14,6 +14,7 @@
 #include "appliance/base/process.h"
 #include "appliance/base/progress.h"
 #include "bundler/build/create.h"
+#include "bundler/build/key_commands.h"
 #include "bundler/build/sbom.h"
 #include "bundler/build/secret_key.h"
 #include "bundler/build/source_stores.h"
@@ -109,15 +110,6 @@ std::vector<SourceFile> AllDocuments(std::vector<SourceFile> named, Source& sour
   return named;
 }
 
-Result<std::vector<SecretKey>> ReadKeys(FileSystem& files, const std::vector<std::string>& paths) {
-  std::vector<SecretKey> keys;
-  for (const std::string& path : paths) {
-    SecretKey key = TRY(ReadSecretKey(files, path));
-    keys.push_back(std::move(key));
-  }
-  return keys;
-}
-
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -188,7 +180,7 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
   const std::unique_ptr<FileSystem> output = TRY(OpenFiles(ParentDirectory(options.out)));
   const std::unique_ptr<FileSystem> machine = TRY(OpenFiles("/", Symlinks::kRefuse));
-  const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys));
+  const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys, options.passphrase_file));
   CreateOptions create;
   create.id = options.id;
   create.version = options.version;

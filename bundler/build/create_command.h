@@ -17,6 +17,7 @@ struct CreateCommandOptions {
   uint64_t release_seq = 0;
   std::string expires;  // empty: never
   std::vector<std::string> keys;
+  std::string passphrase_file;  // empty: ask
   std::string trust;
   std::string revocations;
   std::string from_ollama;

@@ -8,50 +8,13 @@
 #include <iostream>
 
 #include "bundler/build/bundle_commands.h"
-#include "bundler/build/commands.h"
+#include "bundler/build/key_commands.h"
+#include "bundler/build/trust_commands.h"
 
 namespace skerry::build {
 namespace {
 
 using Run = std::function<Result<void>()>;
-
-void AddGenerate(CLI::App& app, Run& run, GenerateOptions& options) {
-  CLI::App* keys = app.add_subcommand("keys", "Signing keys");
-  keys->require_subcommand(1);
-  CLI::App* command = keys->add_subcommand("generate", "Make a key pair");
-  command->add_option("--role", options.role, "What the key may sign: root, release or revoke")
-      ->required();
-  command->add_option("--out", options.out, "Secret key to write, mode 0600; NAME.pub beside it")
-      ->required()
-      ->type_name("NAME.key");
-  command->callback([&] { run = [&] { return RunGenerate(options); }; });
-}
-
-void AddInit(CLI::App& app, Run& run, InitOptions& options) {
-  CLI::App* trust = app.add_subcommand("trust", "Trust roots");
-  trust->require_subcommand(1);
-  CLI::App* command = trust->add_subcommand("init", "Make a trust root, version 1");
-  command->add_option("--root-key", options.root_keys, "Secret root key that signs (repeatable)")
-      ->required()
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  command->add_option("--release-key", options.release_keys, "Public release key (repeatable)")
-      ->required()
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  command
-      ->add_option("--revoke-key", options.revoke_keys,
-                   "Public revoke key (repeatable; default: the root keys)")
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  command
-      ->add_option("--threshold", options.thresholds,
-                   "Signatures that a role needs, e.g. release=2 (repeatable; default 1)")
-      ->allow_extra_args(false)
-      ->type_name("ROLE=N");
-  command->add_option("--out", options.out, "File to write")->required()->type_name("root.json");
-  command->callback([&] { run = [&] { return RunInit(options); }; });
-}
 
 int Fail(const Error& error) {
   std::cerr << "skerry: " << error.message() << std::endl;
@@ -67,12 +30,10 @@ int Main(int argc, char** argv) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
   Run run;
-  GenerateOptions generate;
-  InitOptions init;
   CLI::App app("Makes keys, trust roots and bundles", "skerry");
   app.require_subcommand(1);
-  AddGenerate(app, run, generate);
-  AddInit(app, run, init);
+  AddKeyCommands(app, run);
+  AddTrustCommands(app, run);
   AddBundleCommands(app, run);
   try {
     app.parse(argc, argv);

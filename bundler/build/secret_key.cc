@@ -7,12 +7,64 @@
 
 #include "appliance/base/encode.h"
 #include "appliance/base/json.h"
+#include "bundler/build/sealed_seed.h"
 
 namespace skerry::build {
 
 namespace {
 
 void Wipe(std::string& text) { ::sodium_memzero(text.data(), text.size()); }
+
+// Wipes the field "secret" at the end of the scope.
+class JsonWipe {
+ public:
+  explicit JsonWipe(Json& json) : json_(json) {}
+  JsonWipe(const JsonWipe&) = delete;
+  JsonWipe& operator=(const JsonWipe&) = delete;
+  ~JsonWipe() {
+    const auto secret = json_.find("secret");
+    if (secret != json_.end() && secret->is_string()) Wipe(secret->get_ref<std::string&>());
+  }
+
+ private:
+  Json& json_;
+};
+
+Result<Json> ParseKeyFile(std::string_view text) {
+  const JsonLimits limits{
+      .max_bytes = trust::kMaxKeyFileBytes, .max_depth = 3, .allow_floats = false};
+  Json json = TRY(ParseJson(text, limits));
+  if (!json.is_object() || (!json.contains("secret") && !json.contains("encrypted"))) {
+    return Error(ErrorCode::kInvalidArgument, "this is not a secret key file (NAME.key)");
+  }
+  return json;
+}
+
+// Of a secret key file, whose form is checked apart from the secret's.
+Result<KeyFacts> FactsOf(const Json& json) {
+  KeyFacts facts;
+  facts.secret = true;
+  facts.encrypted = json.contains("encrypted");
+  TRY(RefuseUnknownKeys(json,
+                        {"algorithm", "keyid", "role", facts.encrypted ? "encrypted" : "secret"}));
+  const std::string algorithm = TRY(GetString(json, "algorithm"));
+  const std::string role = TRY(GetString(json, "role"));
+  const std::string id = TRY(GetString(json, "keyid"));
+  facts.role = TRY(trust::RoleFromText(role));
+  facts.id = TRY(Sha256Digest::FromHex(id));
+  if (algorithm != trust::kEd25519) {
+    return Error(ErrorCode::kCorrupt, "field 'algorithm' is not ed25519");
+  }
+  if (!facts.encrypted && !json["secret"].is_string()) {
+    return Error(ErrorCode::kCorrupt, "field 'secret' must be 64 hex digits");
+  }
+  return facts;
+}
+
+Result<std::string> KeyFileText(const SecretKey& key, const SecretBytes* passphrase) {
+  if (passphrase != nullptr) return key.SerializeEncrypted(*passphrase);
+  return key.Serialize();
+}
 
 }  // namespace
 
@@ -25,27 +77,25 @@ SecretKey SecretKey::Generate(trust::RoleName role) {
   return key;
 }
 
-Result<SecretKey> SecretKey::Parse(std::string_view text) {
-  const JsonLimits limits{
-      .max_bytes = trust::kMaxKeyFileBytes, .max_depth = 2, .allow_floats = false};
-  const Json json = TRY(ParseJson(text, limits));
-  if (json.is_object() && !json.contains("secret")) {
-    return Error(ErrorCode::kInvalidArgument, "this is not a secret key file (NAME.key)");
-  }
-  TRY(RefuseUnknownKeys(json, {"algorithm", "keyid", "role", "secret"}));
-  const std::string algorithm = TRY(GetString(json, "algorithm"));
-  const std::string role = TRY(GetString(json, "role"));
-  const std::string id = TRY(GetString(json, "keyid"));
-  std::string secret = TRY(GetString(json, "secret"));
+Result<SecretKey> SecretKey::Parse(std::string_view text, const std::string& name,
+                                   PassphraseSource* passphrases) {
+  if (::sodium_init() < 0) std::abort();
+  Json json = TRY(ParseKeyFile(text));
+  const JsonWipe wipe(json);
   SecretKey key;
-  key.role_ = TRY(trust::RoleFromText(role));
-  const bool ok = HexDecode(secret, key.seed_);
-  Wipe(secret);
-  if (algorithm != trust::kEd25519 || !ok) {
-    return Error(ErrorCode::kCorrupt, "the key must be ed25519 with a secret of 64 hex digits");
+  const KeyFacts facts = TRY(FactsOf(json));
+  key.role_ = facts.role;
+  if (facts.encrypted) {
+    if (passphrases == nullptr) {
+      return Error(ErrorCode::kDenied, "the key is encrypted and nobody can be asked");
+    }
+    const SecretBytes passphrase = TRY(passphrases->Ask(name));
+    TRY(OpenSeed(json["encrypted"], passphrase, key.seed_));
+  } else if (!HexDecode(json["secret"].get_ref<const std::string&>(), key.seed_)) {
+    return Error(ErrorCode::kCorrupt, "field 'secret' must be 64 hex digits");
   }
   key.Expand();
-  if (key.public_key_.Id().Hex() != id) {
+  if (key.public_key_.Id() != facts.id) {
     return Error(ErrorCode::kCorrupt, "field 'keyid' does not belong to the key");
   }
   return key;
@@ -70,10 +120,23 @@ void SecretKey::Expand() {
 }
 
 std::string SecretKey::Serialize() const {
+  // By hand: a JSON value would keep copies of the secret that nobody wipes.
+  std::string hex = HexEncode(seed_);
+  std::string text;
+  text.reserve(trust::kMaxKeyFileBytes);  // never moved, so never left behind
+  text.append("{\"algorithm\":\"ed25519\",\"keyid\":\"").append(public_key_.Id().Hex());
+  text.append("\",\"role\":\"").append(trust::RoleText(role_)).append("\",\"secret\":\"");
+  text.append(hex).append("\"}\n");
+  Wipe(hex);
+  return text;
+}
+
+Result<std::string> SecretKey::SerializeEncrypted(const SecretBytes& passphrase) const {
+  Json sealed = TRY(SealSeed(seed_, passphrase));
   const Json json = {{"algorithm", trust::kEd25519},
+                     {"encrypted", std::move(sealed)},
                      {"keyid", public_key_.Id().Hex()},
-                     {"role", trust::RoleText(role_)},
-                     {"secret", HexEncode(seed_)}};
+                     {"role", trust::RoleText(role_)}};
   return DumpJson(json) + "\n";
 }
 
@@ -95,17 +158,22 @@ std::string PublicKeyPath(const std::string& secret_path) {
   return secret_path + ".pub";
 }
 
-Result<SecretKey> GenerateKeyFiles(FileSystem& files, const std::string& path,
-                                   trust::RoleName role) {
-  const std::string public_path = PublicKeyPath(path);
-  for (const std::string& taken : {path, public_path}) {
+Result<void> CheckKeyFilesFree(FileSystem& files, const std::string& path) {
+  for (const std::string& taken : {path, PublicKeyPath(path)}) {
     if (files.Exists(taken)) {
       return Error(ErrorCode::kAlreadyExists,
                    "'" + taken + "' exists; keys are never overwritten, choose another name");
     }
   }
+  return {};
+}
+
+Result<SecretKey> GenerateKeyFiles(FileSystem& files, const std::string& path, trust::RoleName role,
+                                   const SecretBytes* passphrase) {
+  TRY(CheckKeyFilesFree(files, path));
+  const std::string public_path = PublicKeyPath(path);
   SecretKey key = SecretKey::Generate(role);
-  std::string text = key.Serialize();
+  std::string text = TRY(KeyFileText(key, passphrase));
   const std::string public_text = trust::SerializePublicKeyFile({role, key.public_key()});
   auto write = [&]() -> Result<void> {
     const std::unique_ptr<File> secret_file = TRY(files.Create(path, 0600));
@@ -122,9 +190,18 @@ Result<SecretKey> GenerateKeyFiles(FileSystem& files, const std::string& path,
   return key;
 }
 
-Result<SecretKey> ReadSecretKey(FileSystem& files, const std::string& path) {
+Result<void> RewriteKeyFile(FileSystem& files, const std::string& path, const SecretKey& key,
+                            const SecretBytes* passphrase) {
+  std::string text = TRY(KeyFileText(key, passphrase));
+  const Result<void> written = WriteAtomically(files, path, text, 0600);
+  Wipe(text);
+  return written;
+}
+
+Result<SecretKey> ReadSecretKey(FileSystem& files, const std::string& path,
+                                PassphraseSource* passphrases) {
   std::string text = TRY(ReadAll(files, path, trust::kMaxKeyFileBytes));
-  Result<SecretKey> key = SecretKey::Parse(text);
+  Result<SecretKey> key = SecretKey::Parse(text, path, passphrases);
   Wipe(text);
   return std::move(key).WithContext("'" + path + "'");
 }
@@ -132,6 +209,25 @@ Result<SecretKey> ReadSecretKey(FileSystem& files, const std::string& path) {
 Result<trust::PublicKeyFile> ReadPublicKey(FileSystem& files, const std::string& path) {
   const std::string text = TRY(ReadAll(files, path, trust::kMaxKeyFileBytes));
   return trust::ParsePublicKeyFile(text).WithContext("'" + path + "'");
+}
+
+Result<KeyFacts> ReadKeyFacts(FileSystem& files, const std::string& path) {
+  std::string text = TRY(ReadAll(files, path, trust::kMaxKeyFileBytes));
+  const auto read = [&]() -> Result<KeyFacts> {
+    Result<Json> secret = ParseKeyFile(text);
+    if (secret) {
+      const JsonWipe wipe(*secret);
+      return FactsOf(*secret);
+    }
+    const trust::PublicKeyFile file = TRY(trust::ParsePublicKeyFile(text));
+    KeyFacts facts;
+    facts.role = file.role;
+    facts.id = file.key.Id();
+    return facts;
+  };
+  Result<KeyFacts> facts = read();
+  Wipe(text);
+  return std::move(facts).WithContext("'" + path + "'");
 }
 
 Result<std::string> SignRoot(const trust::Root& root, std::span<const SecretKey> signers) {

@@ -6,6 +6,7 @@
 
 #include "appliance/base/files.h"
 #include "appliance/base/result.h"
+#include "bundler/build/passphrase.h"
 #include "bundler/trust/keys.h"
 #include "bundler/trust/root.h"
 #include "bundler/trust/signatures.h"
@@ -16,8 +17,10 @@ namespace skerry::build {
 class SecretKey {
  public:
   static SecretKey Generate(trust::RoleName role);
-  // kCorrupt naming the field; never quotes content.
-  static Result<SecretKey> Parse(std::string_view text);
+  // The key of the file `name`; `passphrases` is asked when it is encrypted (null: kDenied).
+  // kCorrupt naming the field, never quoting content; kDenied for a wrong passphrase.
+  static Result<SecretKey> Parse(std::string_view text, const std::string& name = "",
+                                 PassphraseSource* passphrases = nullptr);
 
   ~SecretKey();
   SecretKey(SecretKey&& other) noexcept;
@@ -28,6 +31,8 @@ class SecretKey {
 
   // The key file's text; the caller wipes it.
   std::string Serialize() const;
+  // The same encrypted. kExhausted without the memory that this takes.
+  Result<std::string> SerializeEncrypted(const SecretBytes& passphrase) const;
   trust::Signature Sign(std::string_view type, std::string_view payload) const;
 
  private:
@@ -43,13 +48,31 @@ class SecretKey {
 // "release.key" -> "release.pub"; other names get ".pub" appended.
 std::string PublicKeyPath(const std::string& secret_path);
 
-// Writes a new pair: `path` with mode 0600 and PublicKeyPath(path) with 0644. kAlreadyExists,
-// changing nothing, when either exists.
-Result<SecretKey> GenerateKeyFiles(FileSystem& files, const std::string& path,
-                                   trust::RoleName role);
+// kAlreadyExists when `path` or PublicKeyPath(path) exists.
+Result<void> CheckKeyFilesFree(FileSystem& files, const std::string& path);
 
-Result<SecretKey> ReadSecretKey(FileSystem& files, const std::string& path);
+// Writes a new pair: `path` with mode 0600, encrypted when there is a `passphrase`, and
+// PublicKeyPath(path) with 0644. kAlreadyExists, changing nothing, when either exists.
+Result<SecretKey> GenerateKeyFiles(FileSystem& files, const std::string& path, trust::RoleName role,
+                                   const SecretBytes* passphrase = nullptr);
+
+// Replaces the secret key file `path` by `key`, encrypted when there is a `passphrase`.
+Result<void> RewriteKeyFile(FileSystem& files, const std::string& path, const SecretKey& key,
+                            const SecretBytes* passphrase);
+
+Result<SecretKey> ReadSecretKey(FileSystem& files, const std::string& path,
+                                PassphraseSource* passphrases = nullptr);
 Result<trust::PublicKeyFile> ReadPublicKey(FileSystem& files, const std::string& path);
+
+// What a key file says of itself without its secret.
+struct KeyFacts {
+  trust::RoleName role = trust::RoleName::kRelease;
+  trust::KeyId id;
+  bool secret = false;
+  bool encrypted = false;
+};
+// Of a secret or public key file. The id of an encrypted key is not checked against the key.
+Result<KeyFacts> ReadKeyFacts(FileSystem& files, const std::string& path);
 
 // The root signed by `signers`, as a file's text; kInvalidArgument when they do not reach its
 // threshold.

@@ -40,7 +40,7 @@ Result<PublicKeyFile> ParsePublicKeyFile(std::string_view text) {
   const JsonLimits limits{.max_bytes = kMaxKeyFileBytes, .max_depth = 2, .allow_floats = false};
   const Json json = TRY(ParseJson(text, limits));
   PublicKeyFile file;
-  if (json.is_object() && json.contains("secret")) {
+  if (json.is_object() && (json.contains("secret") || json.contains("encrypted"))) {
     return Error(ErrorCode::kInvalidArgument,
                  "this is a secret key file; the public one is wanted (NAME.pub)");
   }

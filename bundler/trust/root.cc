@@ -117,18 +117,11 @@ struct Opened {
 Result<Opened> Open(std::string_view text) {
   Opened opened;
   opened.envelope = TRY(ParseEnvelope(text, kRootType, format::kMaxRootBytes).WithContext("root"));
-  const JsonLimits limits{
-      .max_bytes = format::kMaxRootBytes, .max_depth = 4, .allow_floats = false};
-  const Json json = TRY(ParseJson(opened.envelope.payload, limits).WithContext("root"));
-  Result<Root> root = RootFromJson(json);
-  if (!root) return Bad("root: " + root.error().message());
-  if (PayloadText(*root) != opened.envelope.payload) {
-    return Bad("root: its payload is not in canonical spelling");
-  }
-  TRY(CheckSignatures(*root, RoleName::kRoot, opened.envelope.signatures, kRootType,
+  Root root = TRY(ParseRootPayload(opened.envelope.payload));
+  TRY(CheckSignatures(root, RoleName::kRoot, opened.envelope.signatures, kRootType,
                       opened.envelope.payload)
           .WithContext("root"));
-  opened.root.root = std::move(*root);
+  opened.root.root = std::move(root);
   opened.root.fingerprint = Sha256::Of(opened.envelope.payload);
   opened.root.text = text;
   return opened;
@@ -151,6 +144,16 @@ Role& Root::At(RoleName name) {
 Result<std::string> SerializeRootPayload(const Root& root) {
   TRY(CheckRoot(root));
   return PayloadText(root);
+}
+
+Result<Root> ParseRootPayload(std::string_view payload) {
+  const JsonLimits limits{
+      .max_bytes = format::kMaxRootBytes, .max_depth = 4, .allow_floats = false};
+  const Json json = TRY(ParseJson(payload, limits).WithContext("root"));
+  Result<Root> root = RootFromJson(json);
+  if (!root) return Bad("root: " + root.error().message());
+  if (PayloadText(*root) != payload) return Bad("root: its payload is not in canonical spelling");
+  return root;
 }
 
 Result<SignedRoot> ParseRoot(std::string_view text) {

@@ -47,6 +47,9 @@ struct SignedRoot {
 // Payload for signing; kInvalidArgument when a role is empty or its threshold impossible.
 Result<std::string> SerializeRootPayload(const Root& root);
 
+// The form alone, for who is about to sign it: nothing vouches for the content.
+Result<Root> ParseRootPayload(std::string_view payload);
+
 // kCorrupt for a bad form, kUntrusted when its own root keys have not signed it.
 Result<SignedRoot> ParseRoot(std::string_view text);
 

@@ -87,5 +87,48 @@ TEST(SecretKeyTest, DamagedFilesAreRefused) {
   EXPECT_FALSE(SecretKey::Parse(""));
 }
 
+TEST(SecretKeyTest, EncryptedFilesOpenWithTheirPassphraseOnly) {
+  skerry::testing::MemoryFiles files;
+  ASSERT_TRUE(WriteAtomically(files, "pass", "correct horse\n"));
+  ASSERT_TRUE(WriteAtomically(files, "other", "wrong horse\n"));
+  const std::unique_ptr<PassphraseSource> right = FilePassphrases(files, "pass");
+  const std::unique_ptr<PassphraseSource> wrong = FilePassphrases(files, "other");
+  const SecretBytes passphrase = right->AskNew("a.key").value();
+  const Result<SecretKey> made =
+      GenerateKeyFiles(files, "a.key", trust::RoleName::kRelease, &passphrase);
+  ASSERT_TRUE(made) << made.error().message();
+  const std::string text = ReadAll(files, "a.key").value();
+  EXPECT_THAT(text, HasSubstr("\"encrypted\":{\"kdf\":\"argon2id13\""));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("\"secret\"")));
+
+  const Result<SecretKey> back = ReadSecretKey(files, "a.key", right.get());
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(back->Serialize(), made->Serialize());
+  const Result<SecretKey> refused = ReadSecretKey(files, "a.key", wrong.get());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kDenied);
+  EXPECT_THAT(refused.error().message(), HasSubstr("'a.key': wrong passphrase"));
+  EXPECT_FALSE(ReadSecretKey(files, "a.key"));
+  const KeyFacts facts = ReadKeyFacts(files, "a.key").value();
+  EXPECT_TRUE(facts.secret && facts.encrypted);
+  EXPECT_EQ(facts.id, made->public_key().Id());
+
+  ASSERT_TRUE(RewriteKeyFile(files, "a.key", *back, nullptr));
+  EXPECT_EQ(ReadSecretKey(files, "a.key").value().Serialize(), made->Serialize());
+}
+
+TEST(SecretKeyTest, FactsOfPlainAndPublicFiles) {
+  skerry::testing::MemoryFiles files;
+  const SecretKey key = GenerateKeyFiles(files, "a.key", trust::RoleName::kRevoke).value();
+  const KeyFacts secret = ReadKeyFacts(files, "a.key").value();
+  EXPECT_TRUE(secret.secret && !secret.encrypted);
+  const KeyFacts pub = ReadKeyFacts(files, "a.pub").value();
+  EXPECT_FALSE(pub.secret);
+  EXPECT_EQ(pub.role, trust::RoleName::kRevoke);
+  EXPECT_EQ(pub.id, key.public_key().Id());
+  ASSERT_TRUE(WriteAtomically(files, "x", "{}"));
+  EXPECT_FALSE(ReadKeyFacts(files, "x"));
+}
+
 }  // namespace
 }  // namespace skerry::build
