@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <cstdlib>
 
 #include <string>
 #include <utility>
@@ -11,6 +12,18 @@
 #include "bundler/format/tar.h"
 
 namespace skerry::testing {
+
+// How far apart the bits are that a test flips: every one with SKERRY_FULL_COUNTS=1 (minutes),
+// otherwise a sample that has all eight bits of a byte.
+inline size_t BitStep() {
+  const char* full = std::getenv("SKERRY_FULL_COUNTS");
+  if (full != nullptr && std::string(full) == "1") return 1;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 331;
+#else
+  return 61;
+#endif
+}
 
 inline std::string ArchiveMember(std::string_view name, std::string content) {
   std::string bytes = format::TarHeader(name, content.size()) + content;

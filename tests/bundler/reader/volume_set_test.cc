@@ -139,16 +139,11 @@ TEST_F(VolumeSetTest, DuplicatesAreReadButNotUsed) {
   EXPECT_THAT(Refusal({volumes_[0], bad}), HasSubstr("'v2.skb'"));
 }
 
-// With sanitizers one bit in each eleventh byte, otherwise every bit.
 TEST_F(VolumeSetTest, EveryFlippedBitOfAVolumeIsRefused) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr size_t kStep = 89;
-#else
-  constexpr size_t kStep = 1;
-#endif
+  const size_t step = skerry::testing::BitStep();
   std::string bad = volumes_[1];
   ASSERT_TRUE(Verify({bad}));
-  for (size_t bit = 0; bit < bad.size() * 8; bit += kStep) {
+  for (size_t bit = 0; bit < bad.size() * 8; bit += step) {
     const char mask = static_cast<char>(1 << (bit % 8));
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ mask);
     const Result<VolumeSet> set = Verify({bad});
