@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <set>
 
 #include "appliance/base/encode.h"
 #include "appliance/base/files.h"
@@ -127,21 +126,11 @@ Result<Json> RunVector(FileSystem& files, const Json& vector) {
   return Verify(archives, trust, vector.value("deep", false));
 }
 
-// Root files of several roots and lists with `expired`: bundler/trust does not read them. Goes when
-// it does.
-const std::set<std::string>& NotReadYet() {
-  static const std::set<std::string> names = {"good-fingerprint.json", "good-not-expired.json",
-                                              "good-old-revocations.json", "good-revocations.json",
-                                              "good-root-chain-known.json"};
-  return names;
-}
-
 TEST(VectorsTest, EachIsWhatItSays) {
   const auto files = Folder();
   const std::map<std::string, Json> vectors = LoadVectors(*files);
   EXPECT_GE(vectors.size(), 290U);
   for (const auto& [name, vector] : vectors) {
-    if (NotReadYet().contains(name)) continue;
     SCOPED_TRACE(name + ": " + vector["why"].get<std::string>());
     const Result<Json> found = RunVector(*files, vector);
     if (vector["outcome"] == "refused") {
