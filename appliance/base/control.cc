@@ -26,8 +26,9 @@ Result<Json> CallControl(const std::string& socket_path, const Json& request, in
   if (!socket) return Error(ErrorCode::kUnavailable, socket.error().message());
   LimitWaiting(socket->get(), timeout_ms);
   const Result<void> sent = WriteFully(socket->get(), DumpJson(request) + "\n");
-  if (!sent) return Error(ErrorCode::kUnavailable, sent.error().message());
+  // Whoever refuses at once may have gone before the request was sent; the reason is waiting.
   const Result<std::string> line = ReadLine(socket->get(), kMaxControlLineBytes);
+  if (!line && !sent) return Error(ErrorCode::kUnavailable, sent.error().message());
   if (!line) {
     return Error(ErrorCode::kUnavailable,
                  "no answer on '" + socket_path + "': " + line.error().message());

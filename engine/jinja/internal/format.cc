@@ -11,10 +11,12 @@ namespace skerry::engine::jinja {
 namespace {
 
 std::string Digits(uint64_t value, int base, bool upper) {
+  const std::string_view symbols = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+  const auto radix = static_cast<uint64_t>(base);
   std::string digits;
   do {
-    digits.insert(digits.begin(), (upper ? "0123456789ABCDEF" : "0123456789abcdef")[value % base]);
-    value /= static_cast<uint64_t>(base);
+    digits.insert(digits.begin(), symbols[value % radix]);
+    value /= radix;
   } while (value > 0);
   return digits;
 }
