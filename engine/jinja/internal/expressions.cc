@@ -36,9 +36,9 @@ Result<Value> Interpreter::EvaluateInner(const Expr& expr, Scope* scope) {
     case ExprKind::kCall:
       return EvaluateCall(expr, scope);
     case ExprKind::kFilter:
-      return EvaluateFilter(expr, scope);
+      return EvaluateBuiltin(expr, scope, "filter");
     case ExprKind::kTest:
-      return EvaluateTest(expr, scope);
+      return EvaluateBuiltin(expr, scope, "test");
     case ExprKind::kNot: {
       const Value value = TRY(Evaluate(*expr.a, scope));
       return Value::Bool(!Truth(value));
@@ -217,28 +217,14 @@ Result<Value> Interpreter::EvaluateCall(const Expr& expr, Scope* scope) {
   return CallValue(callee, evaluated.args, evaluated.kwargs);
 }
 
-Result<Value> Interpreter::EvaluateFilter(const Expr& expr, Scope* scope) {
+Result<Value> Interpreter::EvaluateBuiltin(const Expr& expr, Scope* scope, std::string_view what) {
   Call call;
   call.self = TRY(Evaluate(*expr.a, scope));
   EvaluatedArgs evaluated;
   TRY(EvaluateArgs(*expr.call, scope, &evaluated));
   position_ = expr.position;
   if (expr.builtin == nullptr) {
-    return Fail("no filter is named '" + std::string(expr.text->view()) + "'");
-  }
-  call.args = evaluated.args;
-  call.kwargs = evaluated.kwargs;
-  return CallBuiltin(*expr.builtin, call);
-}
-
-Result<Value> Interpreter::EvaluateTest(const Expr& expr, Scope* scope) {
-  Call call;
-  call.self = TRY(Evaluate(*expr.a, scope));
-  EvaluatedArgs evaluated;
-  TRY(EvaluateArgs(*expr.call, scope, &evaluated));
-  position_ = expr.position;
-  if (expr.builtin == nullptr) {
-    return Fail("no test is named '" + std::string(expr.text->view()) + "'");
+    return Fail("no " + std::string(what) + " is named '" + std::string(expr.text->view()) + "'");
   }
   call.args = evaluated.args;
   call.kwargs = evaluated.kwargs;

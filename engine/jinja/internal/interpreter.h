@@ -177,8 +177,8 @@ class Interpreter {
   Result<Value> EvaluateDict(const Expr& expr, Scope* scope);
   Result<Value> EvaluateItems(const Expr& expr, Scope* scope, ListKind kind);
   Result<Value> EvaluateCall(const Expr& expr, Scope* scope);
-  Result<Value> EvaluateFilter(const Expr& expr, Scope* scope);
-  Result<Value> EvaluateTest(const Expr& expr, Scope* scope);
+  // A filter or a test: `what` names which, for the error.
+  Result<Value> EvaluateBuiltin(const Expr& expr, Scope* scope, std::string_view what);
   Result<void> EvaluateArgs(const CallArgs& call, Scope* scope, EvaluatedArgs* out);
   Result<Value> CallMacro(const Callable& callable, std::span<const Value> args,
                           std::span<const KeywordValue> kwargs);
