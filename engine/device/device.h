@@ -43,6 +43,7 @@ struct Weight {
   const void* data = nullptr;
   // Type-erased: the checkpoint's mapping, a copy of it, or device memory.
   std::shared_ptr<const void> owner;
+  Scales scales = {};
 };
 
 // Rows [first_row, first_row + n_rows) of the batch: consecutive tokens of one sequence from

@@ -93,13 +93,6 @@ std::string SourceName(const Scheme& scheme, std::string_view name) {
   return std::string(name);
 }
 
-std::optional<DType> FindDType(std::string_view name) {
-  for (const DType dtype : kDTypes) {
-    if (DTypeName(dtype) == name) return dtype;
-  }
-  return std::nullopt;
-}
-
 // Precomputed by old exports; rope is computed from the configuration.
 bool IsIgnored(std::string_view source) {
   return source == "rope_freqs.weight" || source.ends_with(".self_attn.rotary_emb.inv_freq");
@@ -197,7 +190,7 @@ Result<void> Checkpoint::OpenFolder(const std::string& path) {
       const std::optional<DType> dtype = FindDType(tensor.dtype);
       if (!dtype) {
         return Unsupported(file.path(), "tensor '" + tensor.name + "' is " + tensor.dtype +
-                                            "; F32, F16 and BF16 are supported");
+                                            "; supported are " + DTypeList());
       }
       entries_[name] = {tensor.name,  file.path(),    *dtype, tensor.shape,
                         tensor.bytes, file.mapping(), 0};
@@ -222,7 +215,7 @@ Result<void> Checkpoint::OpenGguf(const std::string& path) {
     const std::optional<DType> dtype = FindDType(GgufTypeName(tensor.type));
     if (!dtype) {
       return Unsupported(path, "tensor '" + tensor.name + "' is " + GgufTypeName(tensor.type) +
-                                   "; F32, F16 and BF16 are supported");
+                                   "; supported are " + DTypeList());
     }
     Entry entry{
         tensor.name,      path, *dtype, {tensor.dims.rbegin(), tensor.dims.rend()}, tensor.bytes,
@@ -261,7 +254,7 @@ Result<Tensor> Checkpoint::Load(std::string_view name, std::span<const int64_t> 
   }
   Tensor tensor{entry.dtype, entry.shape, entry.bytes, entry.mapping};
   const bool aligned =
-      reinterpret_cast<uintptr_t>(entry.bytes.data()) % DTypeBytes(entry.dtype) == 0;
+      reinterpret_cast<uintptr_t>(entry.bytes.data()) % DTypeAlignment(entry.dtype) == 0;
   if (aligned && entry.interleaved_heads == 0) return tensor;
   auto copy = std::make_shared<std::vector<uint8_t>>(
       entry.interleaved_heads > 0 ? SplitPairs(entry.bytes, entry.interleaved_heads, shape[0])

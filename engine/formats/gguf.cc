@@ -7,6 +7,8 @@
 #include <limits>
 #include <optional>
 
+#include "engine/formats/tensor.h"
+
 namespace skerry::engine {
 namespace {
 
@@ -16,6 +18,8 @@ constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr uint32_t kVersion = 3;
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr uint64_t kMinAlignment = 8;
+// Numbers that llama.cpp does not use and its forks do: ik_llama.cpp has 97 to 99 and 133 upwards.
+constexpr uint32_t kFirstPrivateType = 97;
 constexpr std::string_view kAlignmentKey = "general.alignment";
 
 enum ValueType : uint32_t {
@@ -263,9 +267,7 @@ class GgufParser {
     }
     tensor.type = TRY(Read<uint32_t>(what));
     const TypeLayout* layout = FindType(tensor.type);
-    if (layout == nullptr) {
-      return Corrupt(what + " has the unknown element " + GgufTypeName(tensor.type));
-    }
+    if (layout == nullptr) return UnknownType(what, tensor.type);
     if (static_cast<uint64_t>(tensor.dims[0]) % layout->block_elements != 0) {
       return Corrupt(what + ": rows of " + std::to_string(tensor.dims[0]) +
                      " elements are not whole blocks of " + layout->name);
@@ -279,6 +281,16 @@ class GgufParser {
     out_.tensors_.push_back(std::move(tensor));
     places_.push_back(place);
     return {};
+  }
+
+  Error UnknownType(const std::string& what, uint32_t type) const {
+    if (type < kFirstPrivateType) {
+      return Corrupt(what + " has the unknown element " + GgufTypeName(type));
+    }
+    return Error(ErrorCode::kInvalidArgument,
+                 Quoted(out_.path_) + ": " + what + " has element " + GgufTypeName(type) +
+                     ", which is private to a fork of llama.cpp; quantise the model with " +
+                     "llama.cpp itself. Supported are " + DTypeList());
   }
 
   // Tensors must fill the data section one after the other, apart from padding: then none overlaps

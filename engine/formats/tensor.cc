@@ -1,22 +1,70 @@
 #include "engine/formats/tensor.h"
 
-#include <bit>
-#include <cstring>
+#include <algorithm>
+#include <array>
+
+#include "engine/formats/dequantize.h"
 
 namespace skerry::engine {
+namespace {
 
-size_t DTypeBytes(DType dtype) { return dtype == DType::kF32 ? 4 : 2; }
+struct DTypeRow {
+  DType dtype;
+  std::string_view name;
+  DTypeBlock block;
+  size_t alignment;
+};
 
-std::string_view DTypeName(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBf16:
-      return "BF16";
+// In the order of the enumeration, which is the index. Sizes of the blocks: ggml-common.h of
+// https://github.com/ggml-org/ggml.
+constexpr std::array kRows = {
+    DTypeRow{DType::kF32, "F32", {1, 4}, 4},
+    DTypeRow{DType::kF16, "F16", {1, 2}, 2},
+    DTypeRow{DType::kBf16, "BF16", {1, 2}, 2},
+    DTypeRow{DType::kF8E4M3, "F8_E4M3", {1, 1}, 1},
+    DTypeRow{DType::kQ8_0, "Q8_0", {32, 34}, 1},
+    DTypeRow{DType::kQ4_0, "Q4_0", {32, 18}, 1},
+    DTypeRow{DType::kQ4_1, "Q4_1", {32, 20}, 1},
+    DTypeRow{DType::kQ5_0, "Q5_0", {32, 22}, 1},
+    DTypeRow{DType::kQ5_1, "Q5_1", {32, 24}, 1},
+    DTypeRow{DType::kQ4_K, "Q4_K", {256, 144}, 1},
+    DTypeRow{DType::kQ5_K, "Q5_K", {256, 176}, 1},
+    DTypeRow{DType::kQ6_K, "Q6_K", {256, 210}, 1},
+    DTypeRow{DType::kIq4Nl, "IQ4_NL", {32, 18}, 1},
+    DTypeRow{DType::kIq4Xs, "IQ4_XS", {256, 136}, 1},
+    DTypeRow{DType::kMxfp4, "MXFP4", {32, 17}, 1},
+};
+
+constexpr bool InOrder() {
+  for (size_t i = 0; i < kRows.size(); ++i) {
+    if (kRows[i].dtype != static_cast<DType>(i) || kDTypes[i] != kRows[i].dtype) return false;
   }
-  return "?";
+  return kRows.size() == std::size(kDTypes);
+}
+static_assert(InOrder());
+
+const DTypeRow& RowOf(DType dtype) { return kRows[static_cast<size_t>(dtype)]; }
+
+}  // namespace
+
+DTypeBlock BlockOf(DType dtype) { return RowOf(dtype).block; }
+std::string_view DTypeName(DType dtype) { return RowOf(dtype).name; }
+size_t DTypeAlignment(DType dtype) { return RowOf(dtype).alignment; }
+
+std::optional<DType> FindDType(std::string_view name) {
+  for (const DTypeRow& row : kRows) {
+    if (row.name == name) return row.dtype;
+  }
+  return std::nullopt;
+}
+
+std::string DTypeList() {
+  std::string list;
+  for (const DTypeRow& row : kRows) {
+    if (&row != kRows.data()) list += &row == &kRows.back() ? " and " : ", ";
+    list += row.name;
+  }
+  return list;
 }
 
 std::string ShapeString(std::span<const int64_t> shape) {
@@ -28,32 +76,16 @@ std::string ShapeString(std::span<const int64_t> shape) {
   return text + "]";
 }
 
-float HalfToFloat(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-  const uint32_t exponent = (bits >> 10) & 0x1f;
-  const uint32_t fraction = bits & 0x3ff;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000 | fraction << 13);
-  if (exponent != 0) {
-    return std::bit_cast<float>(sign | (exponent + (127 - 15)) << 23 | fraction << 13);
-  }
-  // Subnormal: fraction * 2^-24, exact in F32.
-  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-  return sign != 0 ? -magnitude : magnitude;
-}
-
-float Bf16ToFloat(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
 std::vector<float> ToFloats(const Tensor& tensor) {
-  std::vector<float> out(tensor.bytes.size() / DTypeBytes(tensor.dtype));
-  if (out.empty()) return out;
-  if (tensor.dtype == DType::kF32) {
-    std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
-    return out;
-  }
-  for (size_t i = 0; i < out.size(); ++i) {
-    uint16_t bits;
-    std::memcpy(&bits, tensor.bytes.data() + 2 * i, sizeof(bits));
-    out[i] = tensor.dtype == DType::kF16 ? HalfToFloat(bits) : Bf16ToFloat(bits);
+  const DTypeBlock block = BlockOf(tensor.dtype);
+  const auto n = static_cast<int64_t>(tensor.bytes.size()) / block.bytes * block.elements;
+  std::vector<float> out(n);
+  Dequantize(tensor.dtype, tensor.bytes.data(), n, out.data());
+  if (!tensor.scales || n == 0) return out;
+  const int64_t cols = tensor.shape.back();
+  for (int64_t row = 0; row < n / cols; ++row) {
+    const float* scales = tensor.scales.Row(row, cols);
+    for (int64_t c = 0; c < cols; ++c) out[row * cols + c] *= scales[c / tensor.scales.block_cols];
   }
   return out;
 }

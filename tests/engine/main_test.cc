@@ -136,7 +136,7 @@ TEST_F(EngineProgram, CapabilitiesNameWhatLoads) {
   ASSERT_EQ(Finish({"capabilities", "--json"}), 0) << Errors();
   for (const char* text :
        {R"("architectures":{"gguf":["llama"],"huggingface":["llama","mistral"],"mistral":[]})",
-        R"("tensor_types":["F32","F16","BF16"])", R"("format":1)", R"("version":")"}) {
+        R"("tensor_types":["F32","F16","BF16",)", R"("format":1)", R"("version":")"}) {
     EXPECT_NE(Output().find(text), std::string::npos) << Output();
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/device/cpu/thread_pool.h"
+#include "engine/formats/dequantize.h"
 
 namespace skerry::engine {
 namespace {
@@ -66,11 +67,13 @@ class CpuDevice : public Device {
     weight.rows = tensor.shape.size() == 2 ? tensor.shape[0] : 1;
     weight.data = tensor.bytes.data();
     weight.owner = tensor.owner;
+    weight.scales = tensor.scales;
     if (tensor.shape.size() == 1 && tensor.dtype != DType::kF32) {
       auto widened = std::make_shared<std::vector<float>>(ToFloats(tensor));
       weight.dtype = DType::kF32;
       weight.data = widened->data();
       weight.owner = std::move(widened);
+      weight.scales = {};
     }
     return weight;
   }
@@ -115,6 +118,8 @@ class CpuDevice : public Device {
     return scratch.data();
   }
 
+  // `n` rows of a matrix as F32.
+  void WidenRows(const Weight& weight, int64_t first, int64_t n, float* out) const;
   void MatMulPanels(const Weight& weight, const float* x, int64_t n_rows, float* y,
                     int64_t first_panel, int64_t end_panel, int thread);
   void AttendRow(const float* q, const AttentionShape& shape, const float* cache, int64_t row,
@@ -168,12 +173,26 @@ Result<void> CpuDevice::SetBatch(const Batch& batch) {
   return {};
 }
 
-Result<void> CpuDevice::Embed(const Weight& table, std::span<const TokenId> ids, float* out) {
-  const auto row_bytes = table.cols * static_cast<int64_t>(DTypeBytes(table.dtype));
-  const auto* bytes = static_cast<const uint8_t*>(table.data);
-  for (size_t i = 0; i < ids.size(); ++i) {
-    kernels_.widen(table.dtype, bytes + ids[i] * row_bytes, table.cols, out + i * table.cols);
+// Has a kernel of its own for one row of x.
+bool IsFloat(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBf16;
+}
+
+void CpuDevice::WidenRows(const Weight& weight, int64_t first, int64_t n, float* out) const {
+  const int64_t row_bytes = RowBytes(weight.dtype, weight.cols);
+  const auto* bytes = static_cast<const uint8_t*>(weight.data) + first * row_bytes;
+  if (IsFloat(weight.dtype)) return kernels_.widen(weight.dtype, bytes, n * weight.cols, out);
+  Dequantize(weight.dtype, bytes, n * weight.cols, out);
+  if (!weight.scales) return;
+  for (int64_t row = 0; row < n; ++row) {
+    const float* scales = weight.scales.Row(first + row, weight.cols);
+    float* to = out + row * weight.cols;
+    for (int64_t c = 0; c < weight.cols; ++c) to[c] *= scales[c / weight.scales.block_cols];
   }
+}
+
+Result<void> CpuDevice::Embed(const Weight& table, std::span<const TokenId> ids, float* out) {
+  for (size_t i = 0; i < ids.size(); ++i) WidenRows(table, ids[i], 1, out + i * table.cols);
   return {};
 }
 
@@ -195,12 +214,13 @@ Result<void> CpuDevice::RmsNorm(const float* x, int64_t n_rows, const Weight& we
 }
 
 Result<void> CpuDevice::MatMul(const Weight& weight, const float* x, int64_t n_rows, float* y) {
-  const auto row_bytes = weight.cols * static_cast<int64_t>(DTypeBytes(weight.dtype));
+  const int64_t row_bytes = RowBytes(weight.dtype, weight.cols);
   const auto* bytes = static_cast<const uint8_t*>(weight.data);
   const int64_t n_panels = (weight.rows + kPanelRows - 1) / kPanelRows;
   const int64_t grain = std::max<int64_t>(1, kTaskBytes / (row_bytes * kPanelRows));
   pool_->ParallelFor(n_panels, grain, [&](int64_t begin, int64_t end, int thread) {
-    if (n_rows > 1) return MatMulPanels(weight, x, n_rows, y, begin, end, thread);
+    if (n_rows > 1 || !IsFloat(weight.dtype))
+      return MatMulPanels(weight, x, n_rows, y, begin, end, thread);
     const int64_t first = begin * kPanelRows;
     const int64_t n = std::min(end * kPanelRows, weight.rows) - first;
     kernels_.matrix_vector(weight.dtype, bytes + first * row_bytes, n, weight.cols, x, y + first);
@@ -212,8 +232,6 @@ Result<void> CpuDevice::MatMul(const Weight& weight, const float* x, int64_t n_r
 void CpuDevice::MatMulPanels(const Weight& weight, const float* x, int64_t n_rows, float* y,
                              int64_t first_panel, int64_t end_panel, int thread) {
   const int64_t k = weight.cols;
-  const auto row_bytes = k * static_cast<int64_t>(DTypeBytes(weight.dtype));
-  const auto* bytes = static_cast<const uint8_t*>(weight.data);
   const int64_t fitting = kInputBlockBytes / (k * static_cast<int64_t>(sizeof(float)));
   const int64_t block_rows = std::clamp<int64_t>(fitting / 6 * 6, 6, kMaxInputBlockRows);
   const bool stored_wide = weight.dtype == DType::kF32;
@@ -223,9 +241,8 @@ void CpuDevice::MatMulPanels(const Weight& weight, const float* x, int64_t n_row
     for (int64_t panel = first_panel; panel < end_panel; ++panel) {
       const int64_t row = panel * kPanelRows;
       const int64_t n_w = std::min(kPanelRows, weight.rows - row);
-      const uint8_t* source = bytes + row * row_bytes;
-      if (!stored_wide) kernels_.widen(weight.dtype, source, n_w * k, widened);
-      const float* w = stored_wide ? reinterpret_cast<const float*>(source) : widened;
+      if (!stored_wide) WidenRows(weight, row, n_w, widened);
+      const float* w = stored_wide ? static_cast<const float*>(weight.data) + row * k : widened;
       kernels_.matrix_panel(w, n_w, k, x + block * k, n_x, y + block * weight.rows + row,
                             weight.rows);
     }

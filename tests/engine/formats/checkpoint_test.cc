@@ -77,7 +77,10 @@ TEST(CheckpointTest, KeepsStoredTypes) {
   const std::pair<const char*, DType> cases[] = {{"hf", DType::kBf16},
                                                  {"llama-F16.gguf", DType::kF16},
                                                  {"llama-BF16.gguf", DType::kBf16},
-                                                 {"llama-f32.gguf", DType::kF32}};
+                                                 {"llama-f32.gguf", DType::kF32},
+                                                 {"llama-Q8_0.gguf", DType::kQ8_0},
+                                                 {"llama-Q4_K.gguf", DType::kQ4_K},
+                                                 {"llama-IQ4_XS.gguf", DType::kIq4Xs}};
   for (const auto& [name, dtype] : cases) {
     const Result<Checkpoint> checkpoint = Checkpoint::Open(fixtures + "/tiny/llama/" + name);
     ASSERT_TRUE(checkpoint) << checkpoint.error().message();
@@ -88,9 +91,8 @@ TEST(CheckpointTest, KeepsStoredTypes) {
 TEST(CheckpointTest, RefusesOtherArchitecturesAndTypesByName) {
   SKERRY_REQUIRE_FIXTURES(fixtures);
   const std::pair<const char*, const char*> cases[] = {
-      {"tiny/qwen3/hf", "model_type 'qwen3'"},   {"tiny/gemma3/hf", "model_type 'gemma3_text'"},
-      {"tiny/llama/llama-Q4_K.gguf", "is Q4_K"}, {"tiny/llama/llama-Q8_0.gguf", "is Q8_0"},
-      {"vocab", ".gguf files; name one"},        {"templates", "holds no model"},
+      {"tiny/qwen3/hf", "model_type 'qwen3'"}, {"tiny/gemma3/hf", "model_type 'gemma3_text'"},
+      {"vocab", ".gguf files; name one"},      {"templates", "holds no model"},
       {"no/such/place", "cannot open model"},
   };
   for (const auto& [path, message] : cases) {
@@ -98,6 +100,24 @@ TEST(CheckpointTest, RefusesOtherArchitecturesAndTypesByName) {
     ASSERT_FALSE(checkpoint) << path;
     EXPECT_THAT(checkpoint.error().message(), HasSubstr(message)) << path;
   }
+}
+
+// Well-formed, and of a type that the engine does not compute with.
+TEST(CheckpointTest, NamesUnsupportedStoredTypes) {
+  TemporaryDirectory folder;
+  GgufWriter writer;
+  writer.String("general.architecture", "llama");
+  for (const char* key : {"context_length", "embedding_length", "block_count",
+                          "feed_forward_length", "attention.head_count", "vocab_size"}) {
+    writer.U32(std::string("llama.") + key, key[0] == 'e' ? 4 : 1);
+  }
+  writer.F32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+  writer.Tensor("blk.0.ffn_up.weight", {256, 1}, 10, std::string(84, '\0'));
+  Write(folder.path() + "/q2.gguf", writer.Finish());
+  const Result<Checkpoint> gguf = Checkpoint::Open(folder.path());
+  ASSERT_FALSE(gguf);
+  EXPECT_THAT(gguf.error().message(),
+              HasSubstr("'blk.0.ffn_up.weight' is Q2_K; supported are F32, F16, BF16, "));
 }
 
 TEST(CheckpointTest, OpensFolderWithOneGguf) {

@@ -2,41 +2,38 @@
 
 #include <gtest/gtest.h>
 
-#include <bit>
-#include <cmath>
+#include <memory>
 
 namespace skerry::engine {
 namespace {
-
-// Every half-precision number against the definition: (-1)^s 2^(e-15) (1 + f/1024).
-TEST(TensorTest, ConvertsEveryHalf) {
-  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
-    const int exponent = static_cast<int>(bits >> 10 & 0x1f);
-    const int fraction = static_cast<int>(bits & 0x3ff);
-    const float got = HalfToFloat(static_cast<uint16_t>(bits));
-    if (exponent == 31) {
-      EXPECT_EQ(std::isnan(got), fraction != 0) << bits;
-      EXPECT_EQ(std::isinf(got), fraction == 0) << bits;
-    } else {
-      const double magnitude =
-          exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
-      EXPECT_EQ(got, (bits & 0x8000) != 0 ? -magnitude : magnitude) << bits;
-    }
-    EXPECT_EQ(std::signbit(got), (bits & 0x8000) != 0) << bits;
-  }
-}
-
-TEST(TensorTest, Bf16IsTheUpperHalfOfF32) {
-  for (const float value : {0.0F, 1.0F, -2.5F, 3.0e38F, 1.0e-38F}) {
-    const uint32_t upper = std::bit_cast<uint32_t>(value) >> 16;
-    EXPECT_EQ(std::bit_cast<uint32_t>(Bf16ToFloat(static_cast<uint16_t>(upper))), upper << 16);
-  }
-}
 
 TEST(TensorTest, ToFloatsReadsUnalignedBytes) {
   const uint8_t bytes[] = {0xff, 0x80, 0x3f, 0x00, 0xc0};
   const Tensor tensor{DType::kBf16, {2}, std::span(bytes).subspan(1), nullptr};
   EXPECT_EQ(ToFloats(tensor), (std::vector<float>{1.0F, -2.0F}));
+}
+
+TEST(TensorTest, TypesHaveNamesAndBlocks) {
+  for (const DType dtype : kDTypes) {
+    EXPECT_EQ(FindDType(DTypeName(dtype)), dtype);
+    const DTypeBlock block = BlockOf(dtype);
+    EXPECT_EQ(RowBytes(dtype, 3 * block.elements), 3 * block.bytes);
+    EXPECT_NE(DTypeList().find(DTypeName(dtype)), std::string::npos);
+  }
+  EXPECT_EQ(FindDType("Q2_K"), std::nullopt);
+  EXPECT_EQ(FindDType(""), std::nullopt);
+  EXPECT_TRUE(DTypeList().starts_with("F32, F16, ")) << DTypeList();
+  EXPECT_TRUE(DTypeList().ends_with(" and MXFP4")) << DTypeList();
+}
+
+// Tiles of 2 x 3 over a matrix that is no multiple of them.
+TEST(TensorTest, ToFloatsAppliesScales) {
+  const std::vector<uint8_t> ones(3 * 4, 0x38);  // 1 in E4M3
+  const auto factors = std::make_shared<const std::vector<float>>(std::vector<float>{2, 3, 5, 7});
+  const Tensor tensor{DType::kF8E4M3, {3, 4}, ones, nullptr, {factors, 2, 3}};
+  EXPECT_EQ(ToFloats(tensor), (std::vector<float>{2, 2, 2, 3, 2, 2, 2, 3, 5, 5, 5, 7}));
+  const Tensor whole{DType::kF8E4M3, {3, 4}, ones, nullptr, {factors, 3, 4}};
+  EXPECT_EQ(ToFloats(whole), std::vector<float>(12, 2.0F));
 }
 
 TEST(TensorTest, ShapesAsText) {

@@ -1,6 +1,7 @@
 // AVX2, FMA and F16C: eight lanes. Only functions marked SKERRY_TARGET use these instructions, so
 // the file is compiled for the base processor and is called where cpuid allows it.
 #include "engine/device/cpu/kernels.h"
+#include "engine/formats/dequantize.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -1,6 +1,7 @@
 // AVX-512: sixteen lanes for the matrix loops; everything else is AVX2's. Only functions marked
 // SKERRY_TARGET use these instructions.
 #include "engine/device/cpu/kernels.h"
+#include "engine/formats/dequantize.h"
 
 #if defined(__x86_64__)
 #if defined(__GNUC__) && !defined(__clang__)

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine/device/cpu/kernels.h"
+#include "engine/formats/dequantize.h"
 
 namespace skerry::engine::internal {
 namespace {
@@ -49,7 +50,7 @@ float Dot(const float* a, const float* b, int64_t n) { return DotOf<DType::kF32>
 template <DType kType>
 void MatrixVectorOf(const void* w, int64_t rows, int64_t k, const float* x, float* y) {
   const auto* bytes = static_cast<const uint8_t*>(w);
-  const int64_t row_bytes = k * static_cast<int64_t>(DTypeBytes(kType));
+  const int64_t row_bytes = RowBytes(kType, k);
   for (int64_t j = 0; j < rows; ++j) y[j] = DotOf<kType>(bytes + j * row_bytes, x, k);
 }
 

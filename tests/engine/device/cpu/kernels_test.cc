@@ -31,7 +31,7 @@ std::vector<float> Random(size_t n, uint32_t seed) {
 // Bytes of `n` random finite elements of a type.
 std::vector<uint8_t> RandomBytes(DType dtype, size_t n, uint32_t seed) {
   const std::vector<float> values = Random(n, seed);
-  std::vector<uint8_t> bytes(n * DTypeBytes(dtype));
+  std::vector<uint8_t> bytes(RowBytes(dtype, static_cast<int64_t>(n)));
   for (size_t i = 0; i < n; ++i) {
     const uint32_t bits = std::bit_cast<uint32_t>(values[i]);
     uint16_t half = static_cast<uint16_t>(bits >> 16);  // of BF16
@@ -46,7 +46,7 @@ std::vector<uint8_t> RandomBytes(DType dtype, size_t n, uint32_t seed) {
   return bytes;
 }
 
-constexpr DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBf16};
+constexpr DType kFloats[] = {DType::kF32, DType::kF16, DType::kBf16};
 constexpr int64_t kLengths[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 64, 100, 255};
 
 TEST(KernelsTest, BestIsaHasKernels) {
@@ -58,7 +58,7 @@ TEST(KernelsTest, BestIsaHasKernels) {
 // Against double sums; and, bit for bit, a panel of weights gives each row what it gets alone.
 TEST(KernelsTest, MatricesOfOddShapes) {
   for (const CpuKernels* kernels : AllKernels()) {
-    for (const DType dtype : kDTypes) {
+    for (const DType dtype : kFloats) {
       for (const int64_t k : kLengths) {
         for (const int64_t rows : {1, 2, 3, 4}) {
           SCOPED_TRACE(std::string(CpuIsaName(kernels->isa)) + " " + std::string(DTypeName(dtype)) +
