@@ -31,7 +31,7 @@ class Model:
     attention_softcap: float = None
     logit_softcap: float = None
     experts_used: int = 0
-    routing: str = "softmax"                     # "softmax": over all, then the best; "renormalised": then made to sum to 1; "chosen": the best, then softmax
+    routing: str = "softmax"                     # over all, then the best; "renormalised": these made to sum to 1; "chosen": softmax of the best
     swiglu_limit: float = None                   # gpt-oss
     pooling: str = None                          # "cls" or "mean": an encoder
     normalise: bool = False                      # an encoder's embedding, in the end
@@ -82,9 +82,15 @@ def yarn(head_dim, theta, plain, scaling, max_positions):
     low, high = max(low, 0), min(high, head_dim - 1)
     high += 0.001 if low == high else 0
     stretch = np.clip((np.arange(head_dim // 2) - low) / (high - low), 0, 1)
+
+    def gain(slope):
+        return 0.1 * slope * log(factor) + 1 if factor > 1 else 1.0
+
     magnitude = scaling.get("attention_factor")
-    if magnitude is None:
-        magnitude = 0.1 * log(factor) + 1 if factor > 1 else 1.0
+    if magnitude is None and scaling.get("mscale") and scaling.get("mscale_all_dim"):
+        magnitude = gain(scaling["mscale"]) / gain(scaling["mscale_all_dim"])
+    elif magnitude is None:
+        magnitude = gain(1)
     return Rope(plain * (1 - stretch) + plain / factor * stretch, magnitude)
 
 
