@@ -52,7 +52,6 @@ if(SKERRY_TESTS)
 endif()
 if(SKERRY_TESTS)
   include(GoogleTest)
-  set(SKERRY_DEFAULT_FIXTURES ${CMAKE_SOURCE_DIR}/../shared/fixtures)
 endif()
 
 # skerry_library(SOURCES a.cc ... [DEPS appliance/base ...] [LIBS OpenSSL::SSL ...]
@@ -107,9 +106,15 @@ function(skerry_test name)
     string(REPLACE "/" "_" dep_target ${dep})
     target_link_libraries(${name} PRIVATE ${dep_target})
   endforeach()
-  target_compile_definitions(${name} PRIVATE
-    SKERRY_DEFAULT_FIXTURES="${SKERRY_DEFAULT_FIXTURES}" SKERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-    SKERRY_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  # Paths of this checkout only for the sources that name them: a compiler cache then knows the
+  # others in any checkout.
+  foreach(source IN LISTS arg_SOURCES)
+    file(STRINGS ${source} names_paths REGEX "SKERRY_(SOURCE|BIN)_DIR" LIMIT_COUNT 1)
+    if(names_paths)
+      set_property(SOURCE ${source} PROPERTY COMPILE_DEFINITIONS
+        SKERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SKERRY_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+    endif()
+  endforeach()
   # Test code runs once: the time to compile it counts for more. The code under test keeps its -O2.
   target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

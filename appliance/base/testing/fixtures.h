@@ -1,21 +1,12 @@
 // Where tests find real data that is not part of the repository.
 #pragma once
 
-#include <sys/stat.h>
-
-#include <cstdlib>
 #include <string>
 
 namespace skerry::testing {
 
 // $SKERRY_FIXTURES, else the build's default; empty when that directory does not exist.
-inline std::string FixturesDirectory() {
-  const char* set = std::getenv("SKERRY_FIXTURES");
-  const std::string path = set != nullptr ? set : SKERRY_DEFAULT_FIXTURES;
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return "";
-  return path;
-}
+std::string FixturesDirectory();
 
 // A new empty directory, removed with everything in it at the end of the scope. Its path is short
 // enough for Unix sockets.

@@ -12,10 +12,12 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "appliance/base/testing/fixtures.h"
+
 namespace skerry::engine::jinja {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // The text, "raise: MESSAGE" or "error: MESSAGE".
 std::string Show(std::string_view source, std::string_view context = "{}",
@@ -161,13 +163,13 @@ TEST(Template, EndlessTemplatesEndSoonWithAnError) {
         "{% set n = namespace() %}{% set n.x = n %}{{ n }}", "{{ range(10**9) }}", "{{ 10**9**9 }}",
         "{% set n = namespace(x='a') %}{% for a in range(99999) %}{% set n.x = n.x|replace('a', "
         "'aa') %}{% endfor %}"}) {
-    EXPECT_THAT(Show(source), testing::StartsWith("error: line 1, column ")) << source;
+    EXPECT_THAT(Show(source), ::testing::StartsWith("error: line 1, column ")) << source;
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(2));
   for (const char* open : {"(", "[", "{% if x %}", "-", "not ", "{'a':", "x if "}) {
     std::string source = open[0] == '{' && open[1] == '%' ? "" : "{{ ";
     for (int i = 0; i < 50'000; ++i) source += open;
-    EXPECT_THAT(Show(source), testing::StartsWith("error: line 1, column ")) << open;
+    EXPECT_THAT(Show(source), ::testing::StartsWith("error: line 1, column ")) << open;
   }
 }
 
@@ -182,7 +184,7 @@ TEST(Template, ManyThreadsRenderOneTemplate) {
     threads.emplace_back([&, t] { same[t] = parsed.Render(context, {})->text() == wanted; });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_THAT(same, testing::Each(1));
+  EXPECT_THAT(same, ::testing::Each(1));
 }
 
 std::string ReadWhole(const std::string& path) {
@@ -192,11 +194,9 @@ std::string ReadWhole(const std::string& path) {
 
 // Every golden case: the same text, or an error where jinja2 raises.
 TEST(Template, GoldensOfRealTemplates) {
-  const char* set = std::getenv("SKERRY_FIXTURES");
-  const std::string folder =
-      std::string(set != nullptr ? set : SKERRY_DEFAULT_FIXTURES) + "/templates/";
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const std::string folder = fixtures + "/templates/";
   const std::string goldens = ReadWhole(folder + "goldens.json");
-  if (goldens.empty()) GTEST_SKIP() << "no fixtures: set SKERRY_FIXTURES";
   const OrderedJson document = ParseContext(goldens).value();
   RenderOptions options;
   options.now_micros = 1'795'262'400'000'000;

@@ -1,13 +1,17 @@
-#ifndef SKERRY_DEFAULT_FIXTURES
-#define SKERRY_DEFAULT_FIXTURES ""
-#endif
+#include "appliance/base/testing/fixtures.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
-#include "appliance/base/testing/fixtures.h"
-
 namespace skerry::testing {
+
+std::string FixturesDirectory() {
+  const char* set = std::getenv("SKERRY_FIXTURES");
+  const std::string path = set != nullptr ? set : SKERRY_DEFAULT_FIXTURES;
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ? path : "";
+}
 
 TemporaryDirectory::TemporaryDirectory() {
   char name[] = "/tmp/skerry-test-XXXXXX";
