@@ -12,7 +12,7 @@ namespace skerry::inspect {
 
 namespace {
 
-// How much of a file's beginning is looked at, except for pickles.
+// How much of a file's beginning is looked at, except for what lies elsewhere.
 constexpr size_t kHeadBytes = 64 << 10;
 
 constexpr std::string_view kCodeSuffixes[] = {
@@ -71,20 +71,24 @@ uint64_t NumberAt(std::span<const uint8_t> bytes, size_t at, size_t width) {
   return value;
 }
 
-// Windows: an MZ header whose field at 0x3c leads to "PE", or a beginning that text never has.
-bool IsPortableExecutable(std::span<const uint8_t> head, bool whole) {
-  const std::string_view text = AsText(head);
-  if (!text.starts_with("MZ") || head.size() < 0x40) return false;
-  const uint64_t at = NumberAt(head, 0x3c, 4);
-  if (at < head.size()) return text.substr(at).starts_with(std::string_view("PE\0\0", 4));
-  return !whole && head[2] < 0x20;
+// Whether `file` has `wanted` (at most 8 bytes) at `offset`.
+Result<bool> HasAt(const File& file, uint64_t offset, std::string_view wanted) {
+  uint8_t bytes[8] = {};
+  const size_t got = TRY(file.ReadAt(offset, std::span(bytes).first(wanted.size())));
+  return AsText(std::span<const uint8_t>(bytes).first(got)) == wanted;
+}
+
+// Windows: an MZ header whose field at 0x3c leads to "PE", wherever in the file that is.
+Result<bool> IsPortableExecutable(const File& file, std::span<const uint8_t> head) {
+  if (!AsText(head).starts_with("MZ") || head.size() < 0x40) return false;
+  return HasAt(file, NumberAt(head, 0x3c, 4), std::string_view("PE\0\0", 4));
 }
 
 // The format's own rule: the superblock lies at 0, 512, 1024, 2048, ...
-bool IsHdf5(std::string_view head) {
-  if (head.starts_with(kHdf5)) return true;
-  for (size_t at = 512; at < head.size(); at *= 2) {
-    if (head.substr(at).starts_with(kHdf5)) return true;
+Result<bool> IsHdf5(const File& file, uint64_t size) {
+  for (uint64_t at = 0; at < size; at = at == 0 ? 512 : at * 2) {
+    const bool found = TRY(HasAt(file, at, kHdf5));
+    if (found) return true;
   }
   return false;
 }
@@ -93,19 +97,19 @@ bool IsHdf5(std::string_view head) {
 // of the header have no capital O.
 bool IsObjectArray(std::span<const uint8_t> head) {
   const std::string_view text = AsText(head);
-  if (!text.starts_with("\x93NUMPY") || head.size() < 12) return false;
-  const size_t width = head[6] == 1 ? 2 : 4;
+  if (!text.starts_with("\x93NUMPY")) return false;
+  const size_t width = head.size() > 6 && head[6] == 1 ? 2 : 4;
+  if (head.size() < 8 + width) return true;
   const uint64_t length = NumberAt(head, 8, width);
   const std::string_view header = text.substr(8 + width).substr(0, length);
   return header.size() < length || header.find('O') != std::string_view::npos;
 }
 
-Result<void> CheckHead(std::string_view name, const File& file, std::span<const uint8_t> head,
-                       bool whole) {
+Result<void> CheckHead(std::string_view name, const File& file, uint64_t size,
+                       std::span<const uint8_t> head) {
   const std::string_view text = AsText(head);
-  if (BeginsWithAny(text, kPrograms) || IsPortableExecutable(head, whole)) {
-    return Refused(name, "it is a program");
-  }
+  const bool windows = TRY(IsPortableExecutable(file, head));
+  if (windows || BeginsWithAny(text, kPrograms)) return Refused(name, "it is a program");
   // Weights in these two formats have a structure check of their own, and a header length may look
   // like the beginning of a pickle.
   if (name.ends_with(".safetensors") || name.ends_with(".gguf")) return {};
@@ -114,7 +118,7 @@ Result<void> CheckHead(std::string_view name, const File& file, std::span<const 
                    "it is a zip archive (PyTorch's checkpoints are); convert the weights to "
                    "safetensors");
   }
-  if (text.size() > 262 && text.substr(257, 5) == "ustar") {
+  if (text.size() >= 262 && text.substr(257, 5) == "ustar") {
     return Refused(name, "it is a tar archive; unpack it first");
   }
   const bool pickle = TRY(IsPickle(file));
@@ -126,7 +130,8 @@ Result<void> CheckHead(std::string_view name, const File& file, std::span<const 
   if (IsObjectArray(head)) {
     return Refused(name, "it is a NumPy file of Python objects (pickles)");
   }
-  if (IsHdf5(text)) {
+  const bool hdf5 = TRY(IsHdf5(file, size));
+  if (hdf5) {
     return Refused(
         name,
         "it is an HDF5 file (Keras), which may carry Python code; convert the weights to "
@@ -151,7 +156,7 @@ Result<void> CheckContent(std::string_view name, const File& file) {
   std::vector<uint8_t> buffer(std::min<uint64_t>(size, kHeadBytes));
   const size_t got = TRY(file.ReadAt(0, buffer));
   const std::span<const uint8_t> head(buffer.data(), got);
-  return CheckHead(name, file, head, size <= kHeadBytes);
+  return CheckHead(name, file, size, head);
 }
 
 }  // namespace skerry::inspect

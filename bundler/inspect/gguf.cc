@@ -89,9 +89,12 @@ Result<bool> KeepValue(Cursor& cursor, const std::string& key, uint64_t type,
   }
   const bool unsigned_number = type == internal::kGgufU16 || type == internal::kGgufU32 ||
                                type == internal::kGgufU64 || type == internal::kGgufI32;
-  const auto kept = std::find_if(
-      std::begin(kKeptNumbers), std::end(kKeptNumbers),
-      [&](std::string_view name) { return key == name || key.ends_with("." + std::string(name)); });
+  // Behind "ARCHITECTURE.", except for what says which part of a split model this is.
+  const auto kept =
+      std::find_if(std::begin(kKeptNumbers), std::end(kKeptNumbers), [&](std::string_view name) {
+        return key == name ||
+               (!name.starts_with("split.") && key.ends_with("." + std::string(name)));
+      });
   if (!unsigned_number || kept == std::end(kKeptNumbers)) return false;
   summary.numbers[std::string(*kept)] = TRY(cursor.Number(type == internal::kGgufU16   ? 2
                                                           : type == internal::kGgufU64 ? 8
@@ -131,12 +134,13 @@ Result<bool> TakeValue(const std::string& key, uint64_t type, Cursor& cursor, Me
 }
 
 Result<void> CheckTokenArrays(const Metadata& metadata) {
+  if (metadata.token_arrays.empty()) return {};
+  // The last one by name is that of the tokens, where there is one.
+  const auto& [last_key, wanted] = *metadata.token_arrays.rbegin();
   for (const auto& [key, count] : metadata.token_arrays) {
-    const auto tokens = metadata.token_arrays.find("tokenizer.ggml.tokens");
-    if (tokens != metadata.token_arrays.end() && tokens->second != count) {
-      return Bad("key " + format::Quote(key) + " has " + std::to_string(count) + " entries for " +
-                 std::to_string(tokens->second) + " tokens");
-    }
+    if (count == wanted) continue;
+    return Bad("key " + format::Quote(key) + " has " + std::to_string(count) + " entries, " +
+               format::Quote(last_key) + " has " + std::to_string(wanted));
   }
   return {};
 }

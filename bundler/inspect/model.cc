@@ -82,7 +82,8 @@ Result<void> CheckFile(const ModelFiles& files, const std::string& name) {
   if (name.ends_with(".gguf")) {
     TRY(CheckGguf(*file).WithContext("file " + Quote(name)));
   }
-  if (name.ends_with("config.json") || name == "params.json") return CheckConfig(files, name);
+  const std::string base = name.substr(name.rfind('/') + 1);
+  if (base.ends_with("config.json") || base == "params.json") return CheckConfig(files, name);
   return {};
 }
 
@@ -123,62 +124,85 @@ Result<void> CheckHuggingFace(const ModelFiles& files) {
   return {};
 }
 
-// llama.cpp, tools/gguf-split: each part says which it is, counting from 0, and of how many.
-Result<void> CheckGgufPart(const ModelFiles& files, const std::string& name, uint64_t part,
-                           uint64_t parts, uint64_t& tensors, uint64_t& claimed) {
-  const std::unique_ptr<File> file = TRY(files.open(name));
-  const GgufSummary summary = TRY(CheckGguf(*file).WithContext("file " + Quote(name)));
-  const auto number = [&](const char* key) {
-    const auto found = summary.numbers.find(key);
-    return found == summary.numbers.end() ? uint64_t{0} : found->second;
-  };
-  if (number("split.no") + 1 != part || number("split.count") != parts) {
-    return Error(ErrorCode::kCorrupt, "file " + Quote(name) + " says of itself that it is part " +
-                                          std::to_string(number("split.no") + 1) + " of " +
-                                          std::to_string(number("split.count")) +
-                                          ": it was renamed or mixed up");
+// One part of a split model, by its name: "PREFIX-00001-of-00003.gguf".
+struct PartName {
+  std::string prefix;  // with the last '-' before the number
+  uint64_t number = 0;
+  uint64_t count = 0;
+
+  std::string Of(uint64_t part) const {
+    const auto five = [](uint64_t value) {
+      const std::string digits = std::to_string(value);
+      return std::string(5 - digits.size(), '0') + digits;
+    };
+    return prefix + five(part) + "-of-" + five(count) + ".gguf";
   }
-  tensors += summary.tensors;
-  claimed = number("split.tensors.count");
-  return {};
+};
+
+std::optional<PartName> ParsePartName(std::string_view name) {
+  constexpr std::string_view kPattern = "-#####-of-#####.gguf";
+  if (name.size() < kPattern.size()) return std::nullopt;
+  const size_t at = name.size() - kPattern.size();
+  const std::string_view tail = name.substr(at);
+  for (size_t i = 0; i < kPattern.size(); ++i) {
+    const bool digit = tail[i] >= '0' && tail[i] <= '9';
+    if (kPattern[i] == '#' ? !digit : tail[i] != kPattern[i]) return std::nullopt;
+  }
+  return PartName{std::string(name.substr(0, at + 1)), std::stoull(std::string(tail.substr(1, 5))),
+                  std::stoull(std::string(tail.substr(10, 5)))};
 }
 
-// "NAME-00001-of-00003.gguf": all three parts are there and belong together.
+// llama.cpp, tools/gguf-split: each part says which it is, counting from 0, and of how many.
+Result<GgufSummary> CheckGgufPart(const ModelFiles& files, const PartName& part) {
+  const std::string name = part.Of(part.number);
+  const std::unique_ptr<File> file = TRY(files.open(name));
+  GgufSummary summary = TRY(CheckGguf(*file).WithContext("file " + Quote(name)));
+  const auto number = summary.numbers.find("split.no"), count = summary.numbers.find("split.count");
+  if (number == summary.numbers.end() || count == summary.numbers.end()) {
+    return Error(ErrorCode::kCorrupt, "file " + Quote(name) +
+                                          " does not say which part of a model it is (numbers "
+                                          "'split.no' and 'split.count')");
+  }
+  if (number->second != part.number - 1 || count->second != part.count) {
+    return Error(ErrorCode::kCorrupt, "file " + Quote(name) + " says of itself that it is part " +
+                                          std::to_string(number->second + 1) + " of " +
+                                          std::to_string(count->second) +
+                                          ": it was renamed or mixed up");
+  }
+  return summary;
+}
+
+// All parts of the model of which `part` is one are there and belong together.
+Result<void> CheckGgufSplit(const ModelFiles& files, PartName part) {
+  for (uint64_t number = 1; number <= part.count; ++number) {
+    if (Has(files, part.Of(number))) continue;
+    return NoModel("part " + Quote(part.Of(number)) + " of the model is missing");
+  }
+  uint64_t tensors = 0;
+  std::optional<uint64_t> claimed;
+  for (part.number = 1; part.number <= part.count; ++part.number) {
+    const GgufSummary summary = TRY(CheckGgufPart(files, part));
+    const auto total = summary.numbers.find("split.tensors.count");
+    claimed = total == summary.numbers.end() ? std::nullopt : std::optional(total->second);
+    tensors += summary.tensors;
+  }
+  if (claimed == tensors) return {};
+  return Error(ErrorCode::kCorrupt, "file " + Quote(part.Of(part.count)) +
+                                        ": 'split.tensors.count' is " +
+                                        (claimed ? std::to_string(*claimed) : "missing") +
+                                        ", the model's parts have " + std::to_string(tensors));
+}
+
 Result<void> CheckGgufParts(const ModelFiles& files) {
-  constexpr std::string_view kPattern = "-00001-of-00001.gguf";
   for (const std::string& name : files.names) {
-    if (name.size() <= kPattern.size() || !name.ends_with(".gguf")) continue;
-    const size_t at = name.size() - kPattern.size();
-    const std::string count = name.substr(at + 10, 5);
-    if (name[at] != '-' || name.substr(at + 6, 4) != "-of-" ||
-        count.find_first_not_of("0123456789") != std::string::npos) {
-      continue;
+    const std::optional<PartName> part = IsTop(name) ? ParsePartName(name) : std::nullopt;
+    if (!part) continue;
+    if (part->number < 1 || part->number > part->count) {
+      return NoModel("file " + Quote(name) + " is named as a part that cannot be");
     }
-    if (name.substr(at + 1, 5) != "00001") {
-      const std::string first = name.substr(0, at + 1) + "00001" + name.substr(at + 6);
-      if (!Has(files, first)) return NoModel("part " + Quote(first) + " of the model is missing");
-      continue;
-    }
-    const int parts = std::stoi(count);
-    const auto part_name = [&](int part) {
-      const std::string digits = std::to_string(part);
-      return name.substr(0, at + 1) + std::string(5 - digits.size(), '0') + digits +
-             name.substr(at + 6);
-    };
-    for (int part = 1; part <= parts; ++part) {
-      if (Has(files, part_name(part))) continue;
-      return NoModel("part " + Quote(part_name(part)) + " of the model is missing");
-    }
-    uint64_t tensors = 0, claimed = 0;
-    for (int part = 1; part <= parts; ++part) {
-      TRY(CheckGgufPart(files, part_name(part), static_cast<uint64_t>(part),
-                        static_cast<uint64_t>(parts), tensors, claimed));
-    }
-    if (claimed != tensors) {
-      return Error(ErrorCode::kCorrupt, "file " + Quote(name) + ": 'split.tensors.count' is " +
-                                            std::to_string(claimed) + ", its parts have " +
-                                            std::to_string(tensors));
-    }
+    // The other parts are looked at with the first one.
+    if (part->number > 1 && Has(files, part->Of(1))) continue;
+    TRY(CheckGgufSplit(files, *part));
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "bundler/inspect/pickle.h"
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "bundler/inspect/internal/cursor.h"
@@ -9,7 +10,8 @@ namespace skerry::inspect {
 
 namespace {
 
-constexpr size_t kMaxStack = 1 << 20;
+// Nothing but a pickle is walked so far; and the stack has at most one entry for each.
+constexpr uint64_t kMaxOpcodes = 1 << 20;
 
 // What an opcode takes from the file behind it.
 enum class Argument { kNone, kBytes, kCounted, kLine, kString, kNames };
@@ -127,24 +129,25 @@ class PickleWalk {
   PickleWalk(const File& file, uint64_t size) : cursor_(file, size) {}
 
   Result<bool> Run() {
-    while (Left() > 0) {
+    for (uint64_t opcodes = 0; Left() > 0; ++opcodes) {
+      if (opcodes == kMaxOpcodes) return true;
       const uint64_t code = TRY(cursor_.Number(1));
       const Opcode* opcode = FindOpcode(static_cast<uint8_t>(code));
       if (opcode == nullptr) return false;
       const bool whole = TRY(SkipArgument(*opcode));
       if (!whole) return false;
       imports_ = imports_ || opcode->imports;
+      calls_ = false;
       if (!Apply(*opcode)) return false;
       // What follows STOP is not read by an unpickler: it does not make the rest harmless.
       if (opcode->effect == Effect::kStop) return imports_;
       if (imports_ && calls_) return true;
-      if (stack_.size() > kMaxStack) return true;  // nothing but a pickle gets here
     }
     return false;
   }
 
  private:
-  // kAny: what GET or a call gave may be a tuple.
+  // kAny: what GET, a persistent id or a call gave may be a tuple.
   enum class Item : uint8_t { kMark, kTuple, kAny, kOther };
 
   // False where an unpickler stops: nothing there to take.
@@ -153,9 +156,7 @@ class PickleWalk {
       case Effect::kNothing:
         return true;
       case Effect::kPush:
-        return Push(opcode.code == 'g' || opcode.code == 'h' || opcode.code == 'j' || opcode.imports
-                        ? Item::kAny
-                        : Item::kOther);
+        return Push(IsUnknown(opcode) ? Item::kAny : Item::kOther);
       case Effect::kPushTuple:
         return Push(Item::kTuple);
       case Effect::kMark:
@@ -197,6 +198,10 @@ class PickleWalk {
     return false;
   }
 
+  static bool IsUnknown(const Opcode& opcode) {
+    constexpr std::string_view kOfUnknown = "ghjP";
+    return opcode.imports || kOfUnknown.find(static_cast<char>(opcode.code)) != kOfUnknown.npos;
+  }
   bool Push(Item item) {
     stack_.push_back(item);
     return true;
@@ -271,7 +276,7 @@ class PickleWalk {
 
   internal::Cursor cursor_;
   bool imports_ = false;
-  bool calls_ = false;
+  bool calls_ = false;  // the opcode that was applied last does
   std::vector<Item> stack_;
 };
 

@@ -87,6 +87,10 @@ Result<UnverifiedBundle> UnverifiedBundle::Open(const File& file) {
     if (head.roots.size() == format::kMaxRoots) return Bad("more than 64 trust roots");
     format::RootText root;
     root.version = TRY(RootVersion(name));
+    if (!head.roots.empty() && root.version != head.roots.back().version + 1) {
+      return Bad("trust roots do not ascend by one: version " + std::to_string(root.version) +
+                 " after " + std::to_string(head.roots.back().version));
+    }
     root.text = TRY(members.Next(format::RootName(root.version), format::kMaxRootBytes));
     head.roots.push_back(std::move(root));
   }

@@ -57,6 +57,18 @@ TEST(ContentTest, ProgramsAreRefusedByContent) {
   EXPECT_EQ(Refusal("vocab.txt", "MZ is a word\n" + std::string(100, 'x')), "");
 }
 
+TEST(ContentTest, WindowsProgramsAreFoundWhereverTheirHeaderLies) {
+  for (const size_t at :
+       {size_t{64}, size_t{65533}, size_t{65535}, size_t{65536}, size_t{200000}}) {
+    std::string field = "\0\0\0\0"s;
+    for (size_t i = 0; i < 4; ++i) field[i] = static_cast<char>(at >> (8 * i));
+    const std::string start = "MZ any text" + std::string(49, ' ') + field;
+    EXPECT_THAT(Refusal("x", start + std::string(at - 64, 'x') + "PE\0\0"s), HasSubstr("program"))
+        << at;
+    EXPECT_EQ(Refusal("x", start + std::string(at - 64, 'x') + "PE\0"s), "") << at;
+  }
+}
+
 TEST(ContentTest, PicklesAreRefusedWhateverTheirName) {
   for (const char* name :
        {"notes.txt", "pytorch_model.bin", "a.pt", "a.pth", "a.ckpt", "a.pkl", "a.joblib"}) {
@@ -68,6 +80,7 @@ TEST(ContentTest, PicklesAreRefusedWhateverTheirName) {
 TEST(ContentTest, ArchivesAndObjectArraysAreRefused) {
   EXPECT_THAT(Refusal("model.keras", "PK\x03\x04\x14"), HasSubstr("zip"));
   EXPECT_THAT(Refusal("x.tar", std::string(257, 'a') + "ustar  more"), HasSubstr("tar"));
+  EXPECT_THAT(Refusal("x.tar", std::string(257, 'a') + "ustar"), HasSubstr("tar"));
   const auto array = [](const std::string& descr) {
     const std::string header =
         "{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }\n";
@@ -79,12 +92,15 @@ TEST(ContentTest, ArchivesAndObjectArraysAreRefused) {
   EXPECT_THAT(Refusal("x.npy", array("[('a', '<f4'), ('b', '|O8')]")), HasSubstr("NumPy"));
   EXPECT_THAT(Refusal("x.npy", "\x93NUMPY\x02\0\xff\xff\xff\x7f{"s), HasSubstr("NumPy"))
       << "a header too long to look at";
+  for (const size_t cut : {6, 7, 8, 9, 11}) {
+    EXPECT_THAT(Refusal("x.npy", array("'<f4'").substr(0, cut)), HasSubstr("NumPy")) << cut;
+  }
 }
 
 TEST(ContentTest, Hdf5IsRefusedAtEachOfItsPlaces) {
   const std::string signature = "\x89HDF\r\n\x1a\n";
   EXPECT_THAT(Refusal("model.h5", signature + "x"), HasSubstr("HDF5"));
-  for (const size_t at : {512, 1024, 2048, 4096}) {
+  for (const size_t at : {512, 1024, 2048, 4096, 65536, 1 << 20}) {
     EXPECT_THAT(Refusal("model.dat", std::string(at, 'x') + signature), HasSubstr("HDF5")) << at;
   }
   EXPECT_EQ(Refusal("model.dat", std::string(700, 'x') + signature), "");

@@ -129,7 +129,13 @@ TEST(GgufTest, KnownAttacks) {
        [&](GgufParts& p) {
          p.keys.push_back({"tokenizer.ggml.token_type", array(5, 1, LittleEndian(1, 4))});
        },
-       "1 entries for 2 tokens"},
+       "has 1 entries"},
+      {"scores and types of different length, without tokens",
+       [&](GgufParts& p) {
+         p.keys[2] = {"tokenizer.ggml.scores", array(6, 1, LittleEndian(0, 4))};
+         p.keys.push_back({"tokenizer.ggml.token_type", array(5, 0, "")});
+       },
+       "has 1 entries"},
       {"tokens that are no array",
        [&](GgufParts& p) { p.keys[2].second = LittleEndian(8, 4) + GgufText("a"); },
        "must be an array"},

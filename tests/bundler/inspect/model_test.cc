@@ -89,7 +89,37 @@ TEST(ModelTest, SplitGgufPartsBelongTogether) {
   EXPECT_THAT(Refusal({{first, part(0, 3, 4)}, {second, part(1, 2, 4)}}, ErrorCode::kCorrupt),
               HasSubstr("part 1 of 3"));
   EXPECT_THAT(Refusal({{first, part(0, 2, 5)}, {second, part(1, 2, 5)}}, ErrorCode::kCorrupt),
-              HasSubstr("is 5, its parts have 4"));
+              HasSubstr("is 5, the model's parts have 4"));
+  EXPECT_THAT(Refusal({{second, part(1, 2, 4)}}, ErrorCode::kNotFound), HasSubstr(first));
+  for (const char* name : {"m-00000-of-00002.gguf", "m-00003-of-00002.gguf"}) {
+    EXPECT_THAT(Refusal({{first, part(0, 2, 4)}, {second, part(1, 2, 4)}, {name, part(2, 2, 4)}},
+                        ErrorCode::kNotFound),
+                HasSubstr(name));
+  }
+  EXPECT_THAT(Refusal({{"m-00001-of-00000.gguf", part(0, 0, 2)}}, ErrorCode::kNotFound),
+              HasSubstr("cannot be"));
+  EXPECT_TRUE(Inspect({{"m-0000x-of-00002.gguf", part(0, 2, 4)}})) << "a name like any other";
+  EXPECT_TRUE(Inspect({{"m.gguf", part(0, 1, 2)}, {"sub/" + first, part(0, 2, 4)}}));
+}
+
+TEST(ModelTest, PartsSayWhichTheyAre) {
+  using skerry::testing::GgufParts;
+  using skerry::testing::LittleEndian;
+  const auto with = [](const std::string& prefix, const std::string& number) {
+    GgufParts gguf;
+    gguf.keys.push_back({prefix + "split.no", number});
+    gguf.keys.push_back({"split.count", LittleEndian(2, 4) + LittleEndian(1, 2)});
+    gguf.keys.push_back({"split.tensors.count", LittleEndian(5, 4) + LittleEndian(2, 4)});
+    return gguf.Build();
+  };
+  const std::string name = "m-00001-of-00001.gguf", zero = LittleEndian(2, 4) + LittleEndian(0, 2);
+  EXPECT_TRUE(Inspect({{name, with("", zero)}}));
+  EXPECT_THAT(Refusal({{name, with("x.", zero)}}, ErrorCode::kCorrupt), HasSubstr("'split.no'"));
+  EXPECT_THAT(
+      Refusal({{name, with("", LittleEndian(0, 4) + LittleEndian(0, 1))}}, ErrorCode::kCorrupt),
+      HasSubstr("'split.no'"))
+      << "of a type that no writer uses";
+  EXPECT_THAT(Refusal({{name, GgufParts().Build()}}, ErrorCode::kCorrupt), HasSubstr("which part"));
 }
 
 TEST(ModelTest, WhatMustNotTravel) {
@@ -109,6 +139,8 @@ TEST(ModelTest, WhatMustNotTravel) {
   EXPECT_THAT(
       Refusal(With("tokenizer_config.json", R"({"a":[{"auto_map":1}]})"), ErrorCode::kUntrusted),
       HasSubstr("tokenizer_config.json"));
+  EXPECT_THAT(Refusal(With("sub/params.json", R"({"auto_map":1})"), ErrorCode::kUntrusted),
+              HasSubstr("sub/params.json"));
 }
 
 TEST(ModelTest, DamagedFilesAreNamed) {

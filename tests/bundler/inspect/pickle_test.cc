@@ -59,6 +59,27 @@ TEST(PickleTest, ImportsBehindMuchPadding) {
   EXPECT_TRUE(Pickle(padding + "cos\nsystem\n(S'id'\ntR."));
   EXPECT_TRUE(Pickle("C\xff" + std::string(255, 'x') + "0" + "cos\nsystem\n)R."));
   EXPECT_TRUE(Pickle(std::string(3 << 20, '(')));
+  EXPECT_TRUE(Pickle("V" + std::string(200'000, 'x') + "\n0cos\nsystem\n)R.")) << "in a line";
+}
+
+TEST(PickleTest, AWalkWithoutEndIsOneAndWithinItsLimitIsNone) {
+  constexpr size_t kOpcodes = 1 << 20;
+  std::string numbers;
+  for (size_t i = 0; i < kOpcodes; ++i) numbers += i % 2 == 0 ? 'N' : '0';
+  EXPECT_FALSE(Pickle(numbers));
+  EXPECT_TRUE(Pickle(numbers + "N"));
+  EXPECT_TRUE(Pickle(numbers + " ")) << "what comes behind does not matter";
+  numbers.resize(kOpcodes - 2);
+  EXPECT_TRUE(Pickle(numbers + "cos\nsystem\n."));
+  EXPECT_FALSE(Pickle(numbers + "N."));
+}
+
+TEST(PickleTest, OnlyACallAfterAnImportCounts) {
+  EXPECT_FALSE(Pickle("}}bcos\nsystem\n"));
+  EXPECT_FALSE(Pickle("N)Rcos\nsystem\n "));
+  EXPECT_TRUE(Pickle("}}bcos\nsystem\n)R"));
+  EXPECT_TRUE(Pickle("cos\nsystem\nP1\nR")) << "a persistent id may be a tuple";
+  EXPECT_FALSE(Pickle("cos\nsystem\nV1\nR"));
 }
 
 TEST(PickleTest, WhatAnUnpicklerRefusesIsNone) {
