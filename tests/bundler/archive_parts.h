@@ -32,6 +32,7 @@ inline std::string ArchiveMember(std::string_view name, std::string content) {
 
 // The members of a small bundle (all have one-block headers), to be changed and put together again.
 struct ArchiveParts {
+  ArchiveParts() = default;
   explicit ArchiveParts(const std::string& bundle) {
     size_t at = 0;
     while (bundle[at] != '\0') {
