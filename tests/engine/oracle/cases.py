@@ -178,18 +178,18 @@ CASES = {
         llama(attention_bias=True, mlp_bias=True, torch_dtype="float16"), hf={"dtype": "F16"}, gguf={"kind": "F16"}),
     "llama-yarn": Case(
         "YaRN with its usual magnitude, past the original length",
-        llama(rope_theta=100.0, max_position_embeddings=128, rope_scaling=yarn(4.0, beta_fast=2.0, beta_slow=0.5)), gguf={}, prompt=40),
+        llama(rope_theta=100.0, max_position_embeddings=128, rope_scaling=yarn(4.0)), gguf={}, prompt=40),
     "mistral": Case(
         "heads x head_dim is not the hidden size; the same weights in all three layouts",
         mistral(), native={}, gguf={}),
     "mistral-window": Case(
-        "a window of 8 in a prompt of 40",
-        mistral(sliding_window=8), native={"sliding_window": 8}, prompt=40),
+        "a window of 8 in a prompt of 40; two consolidated files",
+        mistral(sliding_window=8), native={"sliding_window": 8, "shards": 2}, prompt=40),
     "mistral-yarn": Case(
-        "YaRN in params.json (alpha, beta, apply_scale)",
+        "YaRN with betas of its own: alpha, beta and apply_scale in params.json, GGUF architecture mistral3",
         mistral(rope_theta=100.0, max_position_embeddings=128, rope_scaling=yarn(4.0, beta_fast=1.5, beta_slow=0.25)),
         native={"yarn": {"factor": 4, "original_max_position_embeddings": 32, "beta": 1.5, "alpha": 0.25, "apply_scale": True}},
-        prompt=40),
+        gguf={"architecture": "mistral3"}, prompt=40),
     "mistral-yarn-unscaled": Case(
         "YaRN without a magnitude: apply_scale false, mscale equal to mscale_all_dim; tied",
         mistral(tie_word_embeddings=True, rope_theta=100.0, max_position_embeddings=128, rope_scaling=yarn(4.0, beta_fast=2.0, mscale=1.0,
@@ -199,8 +199,10 @@ CASES = {
             "apply_scale": False}},
         prompt=40),
     "mistral3": Case(
-        "the language model inside Mistral3ForConditionalGeneration; GGUF architecture mistral3",
-        mistral(), hf={"rename": inside("language_model."), "extra": vision()}, gguf={"architecture": "mistral3"},
+        "the language model inside Mistral3ForConditionalGeneration, without what equals the class's defaults",
+        mistral(rms_norm_eps=1e-6, head_dim=8, num_attention_heads=4),
+        publish=without("head_dim", "rms_norm_eps", "hidden_act", "tie_word_embeddings", "architectures", "torch_dtype"),
+        hf={"rename": inside("language_model."), "extra": vision()},
         wrap={"architectures": ["Mistral3ForConditionalGeneration"], "model_type": "mistral3", "image_token_index": 10,
             "spatial_merge_size": 2, "vision_feature_layer": -1, "vision_config": {"model_type": "pixtral", "hidden_size": 3}}),
     "mixtral": Case(
@@ -211,11 +213,13 @@ CASES = {
         qwen2(hidden_size=48, head_dim=...), gguf={"alignment": 64}),
     "qwen2-window": Case(
         "use_sliding_window: from layer max_window_layers on; tied",
-        qwen2(use_sliding_window=True, sliding_window=8, max_window_layers=1, num_hidden_layers=3, tie_word_embeddings=True), prompt=40),
+        qwen2(use_sliding_window=True, sliding_window=8, max_window_layers=1, num_hidden_layers=3, num_attention_heads=2, head_dim=...,
+            tie_word_embeddings=True),
+        prompt=40),
     "qwen2-yarn": Case(
         "YaRN as Qwen publishes it, all else by default; tied",
-        qwen2(tie_word_embeddings=True, rope_theta=1000.0, max_position_embeddings=4096, rope_scaling={"type": "yarn", "factor": 4.0,
-            "original_max_position_embeddings": 1024}),
+        qwen2(num_attention_heads=2, head_dim=..., tie_word_embeddings=True, rope_theta=1000.0, max_position_embeddings=4096,
+            rope_scaling={"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024}),
         gguf={}, prompt=40),
     "qwen3": Case(
         "norms of q and k, head_dim 24; tied; head_count_kv as an array in the GGUF",
@@ -267,11 +271,11 @@ CASES = {
         pooling={"mode": "mean", "normalise": True}, gguf={"change_keys": with_key("bert.pooling_type", "u32", 1)}),
     "fp8-tensor": Case(
         "compressed-tensors, a scale per tensor",
-        llama(hidden_size=64, intermediate_size=56, head_dim=24), hf={"fp8": "ct-tensor"},
+        llama(hidden_size=48, intermediate_size=56, head_dim=24), hf={"fp8": "ct-tensor"},
         publish=quantised(compressed_tensors("tensor"))),
     "fp8-channel": Case(
         "compressed-tensors, a scale per row",
-        qwen2(**FP8_SHAPE), hf={"fp8": "ct-channel"}, publish=quantised(compressed_tensors("channel"))),
+        qwen2(**FP8_SHAPE | {"num_attention_heads": 5}), hf={"fp8": "ct-channel"}, publish=quantised(compressed_tensors("channel"))),
     "fp8-ct-block": Case(
         "compressed-tensors, a scale per 16 x 16, which does not divide the shapes",
         llama(**FP8_SHAPE), hf={"fp8": "ct-block"}, publish=quantised(compressed_tensors("block", [16, 16]))),

@@ -120,18 +120,22 @@ def write_hf(folder, config, weights, dtype="BF16", fp8=None, rename=lambda name
     for name, values in weights.items():
         tensors |= {rename(key): tensor for key, tensor in hf_tensors(name, values, dtype, fp8).items()}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    write_shards(folder, "model", tensors, shards)
+
+
+def write_shards(folder, stem, tensors, shards):
     if shards == 1:
-        write_safetensors(folder / "model.safetensors", tensors)
+        write_safetensors(folder / f"{stem}.safetensors", tensors)
         return
     names, weight_map = sorted(tensors), {}
     for shard in range(shards):
-        file = f"model-{shard + 1:05}-of-{shards:05}.safetensors"
+        file = f"{stem}-{shard + 1:05}-of-{shards:05}.safetensors"
         share = names[len(names) * shard // shards:len(names) * (shard + 1) // shards]
         write_safetensors(folder / file, {name: tensors[name] for name in share})
         weight_map |= {name: file for name in share}
     total = sum(len(data) for _, _, data in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+    (folder / f"{stem}.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 def hf_tensors(name, values, dtype, fp8):
@@ -189,7 +193,7 @@ NATIVE = [("model.embed_tokens", "tok_embeddings"), ("lm_head", "output"), ("mod
           ("mlp.down", "feed_forward.w2"), ("mlp.up", "feed_forward.w3")]
 
 
-def write_native(folder, config, weights, more, fp8=None):
+def write_native(folder, config, weights, more, fp8=None, shards=1):
     """`more`: keys of params.json beyond the plain ones."""
     folder.mkdir(parents=True)
     tensors = {}
@@ -200,7 +204,7 @@ def write_native(folder, config, weights, more, fp8=None):
         if re.search(r"\.w[qk]\.", name):
             values = pair(values, config["num_attention_heads" if ".wq." in name else "num_key_value_heads"])
         tensors |= hf_tensors(name, values, "BF16", fp8)
-    write_safetensors(folder / "consolidated.safetensors", tensors)
+    write_shards(folder, "consolidated", tensors, shards)
     params = {"dim": config["hidden_size"], "n_layers": config["num_hidden_layers"], "head_dim": config["head_dim"],
               "hidden_dim": config["intermediate_size"], "n_heads": config["num_attention_heads"], "n_kv_heads": config["num_key_value_heads"],
               "norm_eps": config["rms_norm_eps"], "vocab_size": config["vocab_size"], "rope_theta": config["rope_theta"]} | more
