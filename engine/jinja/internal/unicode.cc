@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
-#include "engine/jinja/internal/unicode_tables.h"
+#include "engine/unicode/tables.h"
 
 namespace skerry::engine::jinja {
 
 namespace {
+
+using namespace unicode;  // the tables
 
 constexpr uint32_t kSigma = 0x3A3;
 constexpr uint32_t kFinalSigma = 0x3C2;
