@@ -139,6 +139,9 @@ Result<LoadedTokenizer> LoadFolder(const std::string& folder, const std::string&
   Json config = TRY(ReadJsonIfThere(folder + "/tokenizer_config.json"));
   if (!config.is_object()) config = Json::object();
   TRY(ApplyAddedTokens(config, model));
+  model.prefix_behind_added_tokens = TRY(GetBoolOr(config, "legacy", true));
+  const bool add_prefix = TRY(GetBoolOr(config, "add_prefix_space", true));
+  model.add_dummy_prefix = model.add_dummy_prefix && add_prefix;
   LoadedTokenizer loaded;
   loaded.source = path;
   const bool add_bos = TRY(GetBoolOr(config, "add_bos_token", true));

@@ -38,6 +38,9 @@ struct SpmModel {
   std::vector<SpmPiece> pieces;
   bool byte_fallback = false;
   bool add_dummy_prefix = true;
+  // Whether text behind a control or added token gets the prefix too, not only the beginning of all
+  // text ('legacy' of tokenizer_config.json; Mistral's own tokenizers and GGUF do so).
+  bool prefix_behind_added_tokens = true;
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;
   std::string unknown_surface = " \xE2\x81\x87 ";  // how an unknown token is shown: " U+2047 "

@@ -77,13 +77,14 @@ Result<std::unique_ptr<SpmTokenizer>> SpmTokenizer::Create(SpmModel model, bool 
 
 Result<void> SpmTokenizer::Index() {
   byte_ids_.assign(256, -1);
+  std::vector<AddedToken> added;
   bytes_.resize(model_.pieces.size());
   for (size_t i = 0; i < model_.pieces.size(); ++i) {
     const SpmPiece& piece = model_.pieces[i];
     const auto id = static_cast<TokenId>(i);
     switch (piece.type) {
       case PieceType::kControl:
-        control_.emplace(piece.text, id);
+        added.push_back({piece.text, id});
         continue;
       case PieceType::kUnknown:
         bytes_[i] = model_.unknown_surface;
@@ -99,6 +100,11 @@ Result<void> SpmTokenizer::Index() {
         continue;
       }
       case PieceType::kUserDefined:
+        if (!IsPlainName(piece.text)) {
+          added.push_back({piece.text, id});
+          bytes_[i] = ReplaceAll(piece.text, kSpaceSymbol, " ");
+          continue;
+        }
         user_defined_.emplace(piece.text, id);
         max_user_defined_bytes_ = std::max(max_user_defined_bytes_, piece.text.size());
         if (!piece.text.empty()) begins_user_defined_[static_cast<uint8_t>(piece.text[0])] = true;
@@ -114,6 +120,7 @@ Result<void> SpmTokenizer::Index() {
     if (FindSpaceBehind(piece.text, 0) != std::string_view::npos) splits_at_spaces_ = false;
     bytes_[i] = ReplaceAll(piece.text, kSpaceSymbol, " ");
   }
+  added_ = AddedTokens(std::move(added));
   if (model_.byte_fallback && std::ranges::find(byte_ids_, -1) != byte_ids_.end()) {
     return Error(ErrorCode::kCorrupt, "tokenizer: byte fallback without all 256 byte pieces");
   }
@@ -123,11 +130,11 @@ Result<void> SpmTokenizer::Index() {
   return {};
 }
 
-std::string SpmTokenizer::Normalize(std::string_view text) const {
-  std::string out = ToValidUtf8(text);
+std::string SpmTokenizer::Normalize(std::string_view text, bool prefix) const {
+  std::string out(text);
   if (model_.remove_extra_whitespaces) out = CollapseSpaces(out);
   if (out.empty()) return out;
-  if (model_.add_dummy_prefix) out.insert(0, " ");
+  if (prefix) out.insert(0, " ");
   return model_.escape_whitespaces ? ReplaceAll(out, " ", kSpaceSymbol) : out;
 }
 
@@ -201,10 +208,23 @@ void SpmTokenizer::AppendIds(std::string_view text, TokenId piece,
   }
 }
 
-std::vector<TokenId> SpmTokenizer::Encode(std::string_view text) const {
-  const std::string normalized = Normalize(text);
+std::vector<TokenId> SpmTokenizer::EncodeValid(std::string_view text,
+                                               std::span<const TextRange> trusted) const {
   std::vector<TokenId> ids;
-  if (normalized.empty()) return ids;
+  for (const AddedTokens::Part& part : added_.Split(text, trusted)) {
+    if (part.id >= 0) {
+      ids.push_back(part.id);
+      continue;
+    }
+    const bool prefix =
+        model_.add_dummy_prefix && (part.start == 0 || model_.prefix_behind_added_tokens);
+    EncodeRun(text.substr(part.start, part.end - part.start), prefix, ids);
+  }
+  return ids;
+}
+
+void SpmTokenizer::EncodeRun(std::string_view text, bool prefix, std::vector<TokenId>& ids) const {
+  const std::string normalized = Normalize(text, prefix);
   for (size_t start = 0; start < normalized.size();) {
     const size_t end = PartEnd(normalized, start);
     const std::string_view text_part = std::string_view(normalized).substr(start, end - start);
@@ -216,7 +236,6 @@ std::vector<TokenId> SpmTokenizer::Encode(std::string_view text) const {
     }
     start = end;
   }
-  return ids;
 }
 
 // The end of the part that begins at `start`. Where no piece has a space behind another character,
@@ -235,9 +254,7 @@ size_t SpmTokenizer::LeastTokens(size_t text_bytes) const {
 }
 
 std::optional<TokenId> SpmTokenizer::FindControl(std::string_view name) const {
-  const auto found = control_.find(name);
-  if (found == control_.end()) return std::nullopt;
-  return found->second;
+  return added_.Find(name);
 }
 
 std::string_view SpmTokenizer::TokenName(TokenId id) const {

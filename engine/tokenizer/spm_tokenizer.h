@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +21,6 @@ class SpmTokenizer final : public Tokenizer {
   // Pieces of type 'unused' are never the result of Encode.
   static Result<std::unique_ptr<SpmTokenizer>> Create(SpmModel model, bool add_bos);
 
-  std::vector<TokenId> Encode(std::string_view text) const override;
   size_t LeastTokens(size_t text_bytes) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(model_.pieces.size()); }
   std::optional<TokenId> FindControl(std::string_view name) const override;
@@ -34,6 +32,10 @@ class SpmTokenizer final : public Tokenizer {
   bool add_bos() const override { return add_bos_; }
   bool adds_leading_space() const override { return model_.add_dummy_prefix; }
 
+ protected:
+  std::vector<TokenId> EncodeValid(std::string_view text,
+                                   std::span<const TextRange> trusted) const override;
+
  private:
   struct Merge;
   struct Symbol;
@@ -44,7 +46,9 @@ class SpmTokenizer final : public Tokenizer {
     return id < 0 ? std::nullopt : std::optional<TokenId>(id);
   }
 
-  std::string Normalize(std::string_view text) const;
+  std::string Normalize(std::string_view text, bool prefix) const;
+  // One stretch of text between added tokens; `prefix`: with a space before it.
+  void EncodeRun(std::string_view text, bool prefix, std::vector<TokenId>& ids) const;
   size_t PartEnd(std::string_view text, size_t start) const;
   size_t MatchUserDefined(std::string_view text) const;  // bytes; 0: none
   std::vector<Symbol> Split(std::string_view text) const;
@@ -59,9 +63,9 @@ class SpmTokenizer final : public Tokenizer {
   std::array<bool, 256> begins_user_defined_{};  // by first byte
   bool splits_at_spaces_ = true;                 // no piece has a space behind another character
   std::vector<std::string> bytes_;               // per token: what it adds to a text
-  std::unordered_map<std::string_view, TokenId> pieces_;  // normal and user-defined
-  std::unordered_map<std::string_view, TokenId> user_defined_;
-  std::map<std::string_view, TokenId> control_;
+  std::unordered_map<std::string_view, TokenId> pieces_;        // normal and plain user-defined
+  std::unordered_map<std::string_view, TokenId> user_defined_;  // those that are ordinary text
+  AddedTokens added_;              // control tokens, and user-defined ones that may be structure
   std::vector<TokenId> byte_ids_;  // 256 entries or none
 };
 

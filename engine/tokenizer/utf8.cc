@@ -1,6 +1,7 @@
 #include "engine/tokenizer/utf8.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace skerry::engine {
 
@@ -32,6 +33,23 @@ Utf8Step NextUtf8(std::string_view bytes) {
     high = 0xBF;
   }
   return {Utf8Kind::kComplete, length};
+}
+
+bool IsValidUtf8(std::string_view bytes) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  size_t at = 0;
+  while (at < bytes.size()) {
+    uint64_t eight = kHighBits;
+    if (bytes.size() - at >= sizeof(eight)) std::memcpy(&eight, bytes.data() + at, sizeof(eight));
+    if ((eight & kHighBits) == 0) {
+      at += sizeof(eight);
+      continue;
+    }
+    const Utf8Step step = NextUtf8(bytes.substr(at));
+    if (step.kind != Utf8Kind::kComplete) return false;
+    at += step.length;
+  }
+  return true;
 }
 
 std::string ToValidUtf8(std::string_view bytes) {

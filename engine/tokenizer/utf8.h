@@ -20,6 +20,8 @@ struct Utf8Step {
 // Unicode Standard, section 3.9; kIncomplete only when more bytes could complete the character.
 Utf8Step NextUtf8(std::string_view bytes);
 
+bool IsValidUtf8(std::string_view bytes);
+
 // `bytes` with every ill-formed part replaced by U+FFFD.
 std::string ToValidUtf8(std::string_view bytes);
 

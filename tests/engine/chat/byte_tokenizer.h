@@ -12,19 +12,17 @@ namespace skerry::engine::testing {
 
 class ByteTokenizer : public Tokenizer {
  public:
-  explicit ByteTokenizer(std::vector<std::string> control) : control_(std::move(control)) {}
-  std::vector<TokenId> Encode(std::string_view text) const override {
-    std::vector<TokenId> ids;
-    for (const char c : text) ids.push_back(static_cast<uint8_t>(c) + 100);
-    return ids;
+  explicit ByteTokenizer(std::vector<std::string> control) : control_(std::move(control)) {
+    std::vector<AddedToken> added;
+    for (const std::string& name : control_) {
+      added.push_back({name, static_cast<TokenId>(added.size())});
+    }
+    added_ = AddedTokens(std::move(added));
   }
   size_t LeastTokens(size_t text_bytes) const override { return text_bytes; }
   int32_t vocab_size() const override { return 356; }
   std::optional<TokenId> FindControl(std::string_view name) const override {
-    for (size_t i = 0; i < control_.size(); ++i) {
-      if (control_[i] == name) return static_cast<TokenId>(i);
-    }
-    return std::nullopt;
+    return added_.Find(name);
   }
   std::string_view TokenName(TokenId id) const override {
     return IsControl(id) ? std::string_view(control_[id]) : "";
@@ -38,8 +36,25 @@ class ByteTokenizer : public Tokenizer {
   bool add_bos() const override { return true; }
   bool adds_leading_space() const override { return false; }
 
+ protected:
+  std::vector<TokenId> EncodeValid(std::string_view text,
+                                   std::span<const TextRange> trusted) const override {
+    std::vector<TokenId> ids;
+    for (const AddedTokens::Part& part : added_.Split(text, trusted)) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+        continue;
+      }
+      for (const char c : text.substr(part.start, part.end - part.start)) {
+        ids.push_back(static_cast<uint8_t>(c) + 100);
+      }
+    }
+    return ids;
+  }
+
  private:
   std::vector<std::string> control_;
+  AddedTokens added_;
 };
 
 }  // namespace skerry::engine::testing

@@ -67,7 +67,8 @@ TEST(LoadTokenizer, AddedTokensExtendTheVocabulary) {
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(loaded->tokenizer->vocab_size(), 1026);
   EXPECT_EQ(loaded->tokenizer->FindControl("<|im_end|>"), 1024);
-  EXPECT_EQ(loaded->tokenizer->Encode("<extra>").back(), 1025);
+  EXPECT_NE(loaded->tokenizer->Encode("<extra>").back(), 1025);
+  EXPECT_EQ(EncodeWithControl(*loaded->tokenizer, "<extra>").back(), 1025);
   EXPECT_EQ(loaded->stop_tokens, (std::vector<TokenId>{2, 1024}));
   EXPECT_EQ(loaded->chat_template, "T");
   for (const char* bad : {R"({"added_tokens_decoder":{"1030":{"content":"x"}}})",
@@ -76,6 +77,24 @@ TEST(LoadTokenizer, AddedTokensExtendTheVocabulary) {
     Write(directory.path(), "tokenizer_config.json", bad);
     EXPECT_FALSE(LoadTokenizer(directory.path())) << bad;
   }
+}
+
+TEST(LoadTokenizer, TheLeadingSpaceIsAsTheConfigurationSays) {
+  testing::TemporaryDirectory directory;
+  Write(directory.path(), "tokenizer.model", ReadText(std::string(kDemo) + "/tokenizer.model"));
+  const auto encode = [&](const char* config) {
+    Write(directory.path(), "tokenizer_config.json", config);
+    const auto loaded = LoadTokenizer(directory.path());
+    EXPECT_TRUE(loaded) << loaded.error().message();
+    return EncodeWithControl(*loaded->tokenizer, "What is[INST]What is");
+  };
+  EXPECT_EQ(encode("{}"), (std::vector<TokenId>{1, 533, 324, 3, 533, 324}));
+  EXPECT_EQ(encode(R"({"legacy":true})"), encode("{}"));
+  const std::vector<TokenId> first_only = encode(R"({"legacy":false})");
+  EXPECT_EQ(std::vector<TokenId>(first_only.begin(), first_only.begin() + 4),
+            (std::vector<TokenId>{1, 533, 324, 3}));
+  EXPECT_NE(first_only[4], 533);
+  EXPECT_NE(encode(R"({"add_prefix_space":false})")[1], 533);
 }
 
 TEST(LoadTokenizer, AddedTokensAreAsShortAsPieces) {

@@ -115,9 +115,35 @@ TEST(SpmTokenizer, ControlTokensAreNeverTheResultOfText) {
 }
 
 TEST(SpmTokenizer, UserDefinedPiecesStayWhole) {
-  auto tokenizer = SpmTokenizer::Create(SmallVocabulary(), true);
+  SpmModel model = SmallVocabulary();
+  model.pieces.push_back({"<b>", 0, PieceType::kUserDefined});
+  auto tokenizer = SpmTokenizer::Create(model, true);
   ASSERT_TRUE(tokenizer);
-  EXPECT_EQ((*tokenizer)->Encode("ab<tool>ab"), (std::vector<TokenId>{8, 10, 6}));
+  EXPECT_EQ((*tokenizer)->Encode("ab<b>ab"), (std::vector<TokenId>{8, 11, 6}));
+  // One that may be structure stays out of text that nobody vouches for.
+  for (const TokenId id : (*tokenizer)->Encode("ab<tool>ab")) EXPECT_NE(id, 10);
+  const std::string_view text = "ab<tool>ab";
+  const TextRange all{0, text.size()};
+  EXPECT_EQ((*tokenizer)->EncodeTrusted(text, {&all, 1}), (std::vector<TokenId>{8, 10, 8}));
+}
+
+TEST(SpmTokenizer, ThePrefixBehindAddedTokensIsAsTheCheckpointSays) {
+  SpmModel model = SmallVocabulary();
+  const auto encode = [&](std::string_view text) {
+    const auto tokenizer = SpmTokenizer::Create(model, true);
+    const TextRange all{0, text.size()};
+    return (*tokenizer)->EncodeTrusted(text, {&all, 1});
+  };
+  EXPECT_EQ(encode("ab<tool>ab"), (std::vector<TokenId>{8, 10, 8}));
+  EXPECT_EQ(encode("<tool>ab"), (std::vector<TokenId>{10, 8}));
+  EXPECT_EQ(encode("<tool> ab"), (std::vector<TokenId>{10, 3, 8}));
+  model.prefix_behind_added_tokens = false;
+  EXPECT_EQ(encode("ab<tool>ab"), (std::vector<TokenId>{8, 10, 6}));
+  EXPECT_EQ(encode("<tool>ab"), (std::vector<TokenId>{10, 6}));
+  EXPECT_EQ(encode("<tool> ab"), (std::vector<TokenId>{10, 8}));
+  EXPECT_EQ(encode("<s><tool>"), (std::vector<TokenId>{1, 10}));
+  model.add_dummy_prefix = false;
+  EXPECT_EQ(encode("ab<tool>ab"), (std::vector<TokenId>{6, 10, 6}));
 }
 
 TEST(SpmTokenizer, UnknownNeighboursAreOneToken) {

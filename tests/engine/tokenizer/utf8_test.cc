@@ -33,6 +33,15 @@ TEST(Utf8, TellsCompleteIncompleteAndInvalid) {
   }
 }
 
+TEST(Utf8, ValidOrNot) {
+  for (const char* text : {"", "a", "gr\xC3\xBC\xC3\x9F", "0123456789abcdef\xF0\x9F\xA6\x99"}) {
+    EXPECT_TRUE(IsValidUtf8(text)) << text;
+  }
+  for (const char* text : {"\x80", "01234567\xC3", "0123456789abcde\xFFxyz", "\xED\xA0\x80"}) {
+    EXPECT_FALSE(IsValidUtf8(text));
+  }
+}
+
 TEST(Utf8, ReplacesMaximalSubparts) {
   // The example of the Unicode Standard, table 3-8.
   EXPECT_EQ(ToValidUtf8("a\xF1\x80\x80\xE1\x80\xC2"
