@@ -410,7 +410,8 @@ class ReadersAgreeTest : public ::testing::Test {
                  "\n";
         ours.push_back(FirstReader({bundle}, trust_, /*deep=*/false));
       }
-      const std::vector<Json> theirs = skerry::testing::SecondReader(folder_.path(), batch);
+      const std::vector<Json> theirs =
+          skerry::testing::SecondReader(SKERRY_BIN_DIR "/skerry-verify", folder_.path(), batch);
       EXPECT_EQ(theirs.size(), ours.size());
       for (size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i) {
         EXPECT_EQ(ours[i].has_value(), theirs[i]["valid"].get<bool>())

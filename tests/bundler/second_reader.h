@@ -48,13 +48,14 @@ inline Result<Json> FirstReader(const std::vector<std::string>& archives,
               {"roots", roots}};
 }
 
-// The second reader's verdicts on `batch` (its --batch), one a line. Works in `folder`.
-inline std::vector<Json> SecondReader(const std::string& folder, const std::string& batch) {
+// The verdicts of the second reader, `program`, on `batch` (its --batch), one a line. Works in
+// `folder`.
+inline std::vector<Json> SecondReader(const std::string& program, const std::string& folder,
+                                      const std::string& batch) {
   const auto files = OpenFiles(folder).value();
   EXPECT_TRUE(WriteAtomically(*files, "batch", batch));
   SpawnOptions options;
-  options.argv = {"/usr/bin/env", "python3", SKERRY_BIN_DIR "/skerry-verify", "--batch",
-                  folder + "/batch"};
+  options.argv = {"/usr/bin/env", "python3", program, "--batch", folder + "/batch"};
   const UniqueFd out(::open((folder + "/out").c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
   options.fds = {{out.get(), 1}};
   EXPECT_EQ(WaitForExit(Spawn(options).value()).value()->code, 0);

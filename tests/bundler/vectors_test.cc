@@ -181,7 +181,8 @@ TEST(VectorsTest, BothReadersAgreeOnDamagedBundles) {
       batch += DumpJson(line) + "\n";
       ours.push_back(FirstReader({bundle}, Trust(*files, vector).value(), /*deep=*/false));
     }
-    const std::vector<Json> theirs = SecondReader(folder.path(), batch);
+    const std::vector<Json> theirs =
+        SecondReader(SKERRY_BIN_DIR "/skerry-verify", folder.path(), batch);
     ASSERT_EQ(theirs.size(), ours.size());
     for (size_t i = 0; i < ours.size(); ++i) {
       EXPECT_EQ(ours[i].has_value(), theirs[i]["valid"].get<bool>())
