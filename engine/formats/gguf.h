@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "appliance/base/result.h"
-#include "engine/formats/mapped_file.h"
 
 namespace skerry::engine {
 
@@ -24,6 +23,7 @@ struct GgufLimits {
   static constexpr uint64_t kMaxArrayElements = 1 << 24;
   static constexpr uint32_t kMaxDims = 4;
   static constexpr uint64_t kMaxAlignment = 1 << 16;
+  static constexpr int64_t kMaxParts = 1 << 12;
 };
 
 struct GgufTensor {
@@ -40,10 +40,12 @@ std::string GgufTypeName(uint32_t type);
 // valid as long as this object is, also after it was moved.
 class GgufFile {
  public:
-  // kCorrupt with the offset or name for everything that contradicts the format, kExhausted for
-  // what is beyond GgufLimits, else as MappedFile::Open.
+  // Of a checkpoint in parts, `path` is the first (see gguf_parts.h); the others lie beside it and
+  // are opened with it: tensors() has those of all parts, metadata is the first part's. kCorrupt
+  // with the offset or name for everything that contradicts the format or another part, kExhausted
+  // for what is beyond GgufLimits, kInvalidArgument for a later part, else as MappedFile::Open.
   static Result<GgufFile> Open(const std::string& path);
-  // The same over bytes that outlive the object; `name` is for errors.
+  // One file over bytes that outlive the object; `name` is for errors.
   static Result<GgufFile> Parse(std::span<const uint8_t> bytes, std::string name);
 
   const std::string& path() const { return path_; }
@@ -70,8 +72,8 @@ class GgufFile {
   // Whether `key` is present and an array.
   bool IsArray(std::string_view key) const;
 
-  // Keeps the mapping alive beyond this object; null after Parse.
-  std::shared_ptr<const void> mapping() const { return file_; }
+  // Keeps the mappings alive beyond this object; null after Parse.
+  std::shared_ptr<const void> mapping() const { return mapping_; }
 
  private:
   friend class GgufParser;
@@ -83,10 +85,14 @@ class GgufFile {
   };
 
   GgufFile() = default;
+  static Result<GgufFile> OpenOne(const std::string& path);
+  Result<void> OpenOtherParts(int64_t n_parts);
+  Result<void> AddPart(GgufFile part, int64_t number, int64_t n_parts);
   Result<const Value*> Find(std::string_view key, bool array) const;
 
   std::string path_;
-  std::shared_ptr<const MappedFile> file_;  // null after Parse; shared with tensors handed out
+  // Of every part; null after Parse. Type-erased and shared with the tensors handed out.
+  std::shared_ptr<const void> mapping_;
   std::map<std::string_view, Value> values_;
   std::vector<GgufTensor> tensors_;
   std::map<std::string, size_t, std::less<>> tensor_index_;

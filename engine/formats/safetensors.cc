@@ -142,7 +142,7 @@ Result<void> CheckTiling(std::vector<Entry>& entries, uint64_t data_bytes,
     if (entry.end > data_bytes) {
       return Corrupt(path, "tensor '" + entry.tensor.name + "' ends at " +
                                std::to_string(entry.end) + ", the data at " +
-                               std::to_string(data_bytes));
+                               std::to_string(data_bytes) + "; is the file cut short?");
     }
     next = entry.end;
   }

@@ -94,6 +94,18 @@ TEST(GgufTest, RefusesEveryTruncation) {
   }
 }
 
+// A download that ended early: the message says which tensor it stopped in.
+TEST(GgufTest, NamesTheTensorWhereAFileWasCut) {
+  const std::string file = Good().Finish();
+  const Result<GgufFile> second = GgufFile::Parse(Bytes(file.substr(0, file.size() - 1)), "t");
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), HasSubstr("tensor 'two' needs 32 bytes from 64"));
+  EXPECT_THAT(second.error().message(), HasSubstr("is the file cut short?"));
+  const Result<GgufFile> first = GgufFile::Parse(Bytes(file.substr(0, file.size() - 60)), "t");
+  ASSERT_FALSE(first);
+  EXPECT_THAT(first.error().message(), HasSubstr("tensor 'one' needs 40 bytes"));
+}
+
 struct Damage {
   const char* name;
   std::function<void(GgufWriter&)> apply;

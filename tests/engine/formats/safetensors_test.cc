@@ -56,6 +56,17 @@ TEST(SafetensorsTest, RefusesEveryTruncation) {
   }
 }
 
+// A download that ended early: the message says which tensor it stopped in.
+TEST(SafetensorsTest, NamesTheTensorWhereAFileWasCut) {
+  const std::string cut = FileOf(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                                 R"("b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})",
+                                 11);
+  const auto result = SafetensorsFile::Parse(Bytes(cut), "t");
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message(),
+              HasSubstr("tensor 'b' ends at 12, the data at 11; is the file cut short?"));
+}
+
 TEST(SafetensorsTest, RefusesDamagedHeaders) {
   struct Case {
     const char* header;
