@@ -9,20 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/device/cpu/matmul.h"
 #include "engine/device/cpu/thread_pool.h"
-#include "engine/formats/dequantize.h"
 
 namespace skerry::engine {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-// Weight bytes of one task: enough to hide the hand-over, few enough to share a matrix evenly.
-constexpr int64_t kTaskBytes = 128 << 10;
 constexpr int64_t kElementwiseGrain = 16 << 10;
-// Rows of x that stay in the second-level cache while weights pass by.
-constexpr int64_t kInputBlockBytes = 384 << 10;
-// The largest multiple of both tile heights (3 and 6) used for a block of x.
-constexpr int64_t kMaxInputBlockRows = 96;
 // Left to the rest of the machine when a large buffer is asked for.
 constexpr uint64_t kMemoryReserveBytes = 64 << 20;
 constexpr size_t kLargeBufferBytes = 16 << 20;
@@ -42,7 +36,10 @@ std::optional<uint64_t> AvailableMemoryBytes() {
 class CpuDevice : public Device {
  public:
   CpuDevice(const CpuKernels& kernels, std::unique_ptr<ThreadPool> pool)
-      : kernels_(kernels), pool_(std::move(pool)), scratch_(pool_->n_threads()) {}
+      : kernels_(kernels),
+        pool_(std::move(pool)),
+        matmuls_(kernels, *pool_),
+        scratch_(pool_->n_threads()) {}
 
   std::string_view name() const override { return "cpu"; }
 
@@ -118,15 +115,12 @@ class CpuDevice : public Device {
     return scratch.data();
   }
 
-  // `n` rows of a matrix as F32.
-  void WidenRows(const Weight& weight, int64_t first, int64_t n, float* out) const;
-  void MatMulPanels(const Weight& weight, const float* x, int64_t n_rows, float* y,
-                    int64_t first_panel, int64_t end_panel, int thread);
   void AttendRow(const float* q, const AttentionShape& shape, const float* cache, int64_t row,
                  int64_t kv_head, int thread, float* out);
 
   const CpuKernels& kernels_;
   std::unique_ptr<ThreadPool> pool_;
+  MatMuls matmuls_;
   std::vector<std::vector<float>> scratch_;  // by thread
   std::vector<Row> rows_;                    // of the batch
   std::vector<float> cosines_;               // [n_rows, head_dim / 2]
@@ -173,26 +167,8 @@ Result<void> CpuDevice::SetBatch(const Batch& batch) {
   return {};
 }
 
-// Has a kernel of its own for one row of x.
-bool IsFloat(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBf16;
-}
-
-void CpuDevice::WidenRows(const Weight& weight, int64_t first, int64_t n, float* out) const {
-  const int64_t row_bytes = RowBytes(weight.dtype, weight.cols);
-  const auto* bytes = static_cast<const uint8_t*>(weight.data) + first * row_bytes;
-  if (IsFloat(weight.dtype)) return kernels_.widen(weight.dtype, bytes, n * weight.cols, out);
-  Dequantize(weight.dtype, bytes, n * weight.cols, out);
-  if (!weight.scales) return;
-  for (int64_t row = 0; row < n; ++row) {
-    const float* scales = weight.scales.Row(first + row, weight.cols);
-    float* to = out + row * weight.cols;
-    for (int64_t c = 0; c < weight.cols; ++c) to[c] *= scales[c / weight.scales.block_cols];
-  }
-}
-
 Result<void> CpuDevice::Embed(const Weight& table, std::span<const TokenId> ids, float* out) {
-  for (size_t i = 0; i < ids.size(); ++i) WidenRows(table, ids[i], 1, out + i * table.cols);
+  for (size_t i = 0; i < ids.size(); ++i) matmuls_.Widen(table, ids[i], 1, out + i * table.cols);
   return {};
 }
 
@@ -214,39 +190,8 @@ Result<void> CpuDevice::RmsNorm(const float* x, int64_t n_rows, const Weight& we
 }
 
 Result<void> CpuDevice::MatMul(const Weight& weight, const float* x, int64_t n_rows, float* y) {
-  const int64_t row_bytes = RowBytes(weight.dtype, weight.cols);
-  const auto* bytes = static_cast<const uint8_t*>(weight.data);
-  const int64_t n_panels = (weight.rows + kPanelRows - 1) / kPanelRows;
-  const int64_t grain = std::max<int64_t>(1, kTaskBytes / (row_bytes * kPanelRows));
-  pool_->ParallelFor(n_panels, grain, [&](int64_t begin, int64_t end, int thread) {
-    if (n_rows > 1 || !IsFloat(weight.dtype))
-      return MatMulPanels(weight, x, n_rows, y, begin, end, thread);
-    const int64_t first = begin * kPanelRows;
-    const int64_t n = std::min(end * kPanelRows, weight.rows) - first;
-    kernels_.matrix_vector(weight.dtype, bytes + first * row_bytes, n, weight.cols, x, y + first);
-  });
+  matmuls_.Multiply(weight, x, n_rows, y);
   return {};
-}
-
-// Blocks of x stay in cache while the panels' rows pass; each panel is widened once for each block.
-void CpuDevice::MatMulPanels(const Weight& weight, const float* x, int64_t n_rows, float* y,
-                             int64_t first_panel, int64_t end_panel, int thread) {
-  const int64_t k = weight.cols;
-  const int64_t fitting = kInputBlockBytes / (k * static_cast<int64_t>(sizeof(float)));
-  const int64_t block_rows = std::clamp<int64_t>(fitting / 6 * 6, 6, kMaxInputBlockRows);
-  const bool stored_wide = weight.dtype == DType::kF32;
-  float* widened = stored_wide ? nullptr : Scratch(thread, kPanelRows * k);
-  for (int64_t block = 0; block < n_rows; block += block_rows) {
-    const int64_t n_x = std::min(block_rows, n_rows - block);
-    for (int64_t panel = first_panel; panel < end_panel; ++panel) {
-      const int64_t row = panel * kPanelRows;
-      const int64_t n_w = std::min(kPanelRows, weight.rows - row);
-      if (!stored_wide) WidenRows(weight, row, n_w, widened);
-      const float* w = stored_wide ? static_cast<const float*>(weight.data) + row * k : widened;
-      kernels_.matrix_panel(w, n_w, k, x + block * k, n_x, y + block * weight.rows + row,
-                            weight.rows);
-    }
-  }
 }
 
 Result<void> CpuDevice::Rope(float* x, int64_t n_heads, int64_t head_dim) {
