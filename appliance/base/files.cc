@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <filesystem>
@@ -29,8 +30,13 @@ class OsFile : public File {
   // Of files for appending the kernel puts every write at the end, whatever its offset.
   enum class Writes { kAnywhere, kAtTheEnd };
 
-  OsFile(UniqueFd fd, std::string name, Writes writes)
-      : fd_(std::move(fd)), name_(std::move(name)), writes_(writes) {}
+  // `direct`: the same file opened with O_DIRECT, or none.
+  OsFile(UniqueFd fd, std::string name, Writes writes, UniqueFd direct = UniqueFd())
+      : fd_(std::move(fd)),
+        direct_(std::move(direct)),
+        name_(std::move(name)),
+        writes_(writes),
+        is_direct_(static_cast<bool>(direct_)) {}
 
   Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
     size_t done = 0;
@@ -52,7 +58,8 @@ class OsFile : public File {
 
   Result<void> WriteAt(uint64_t offset, std::span<const uint8_t> bytes) override {
     if (writes_ == Writes::kAtTheEnd) return File::WriteAt(offset, bytes);
-    return Put(offset, bytes);
+    const size_t done = TRY(PutDirect(offset, bytes));
+    return Put(offset + done, bytes.subspan(done));
   }
 
   Result<void> Allocate(uint64_t size) override {
@@ -113,6 +120,27 @@ class OsFile : public File {
   }
 
  private:
+  // Writes whole blocks past the page cache, as far as that goes; returns how many bytes it wrote.
+  Result<size_t> PutDirect(uint64_t offset, std::span<const uint8_t> bytes) {
+    size_t done = 0;
+    while (is_direct_) {
+      const uint8_t* from = bytes.data() + done;
+      const size_t whole = (bytes.size() - done) / kDirectAlignment * kDirectAlignment;
+      const bool aligned = (offset + done) % kDirectAlignment == 0 &&
+                           reinterpret_cast<uintptr_t>(from) % kDirectAlignment == 0;
+      if (whole == 0 || !aligned) break;
+      const ssize_t put = ::pwrite(direct_.get(), from, whole, static_cast<off_t>(offset + done));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0 && errno == EINVAL) {  // this file system or disk wants it another way
+        is_direct_ = false;
+        break;
+      }
+      if (put < 0) return ErrnoError(Quoted("cannot write", name_), errno);
+      done += static_cast<size_t>(put);
+    }
+    return done;
+  }
+
   Result<void> Put(uint64_t offset, std::span<const uint8_t> bytes) {
     while (!bytes.empty()) {
       const ssize_t put =
@@ -126,9 +154,18 @@ class OsFile : public File {
   }
 
   UniqueFd fd_;
+  UniqueFd direct_;
   std::string name_;
   Writes writes_;
+  std::atomic<bool> is_direct_;
 };
+
+bool IsSameFile(const UniqueFd& a, const UniqueFd& b) {
+  struct stat left {};
+  struct stat right {};
+  return ::fstat(a.get(), &left) == 0 && ::fstat(b.get(), &right) == 0 &&
+         left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
 
 FileKind KindOf(mode_t mode) {
   if (S_ISREG(mode)) return FileKind::kFile;
@@ -156,6 +193,15 @@ class OsFileSystem : public FileSystem {
   Result<std::unique_ptr<File>> OpenWrite(const std::string& path) override {
     UniqueFd fd = TRY(Open(path, O_RDWR | O_NOFOLLOW | O_NOCTTY, 0, "cannot open"));
     return AdoptFile(std::move(fd), path);
+  }
+
+  Result<std::unique_ptr<File>> OpenWriteDirect(const std::string& path) override {
+    constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NOCTTY;
+    UniqueFd fd = TRY(Open(path, kFlags, 0, "cannot open"));
+    Result<UniqueFd> direct = Open(path, kFlags | O_DIRECT, 0, "cannot open");
+    if (!direct || !IsSameFile(fd, *direct)) return AdoptFile(std::move(fd), path);
+    return std::unique_ptr<File>(
+        new OsFile(std::move(fd), path, OsFile::Writes::kAnywhere, std::move(*direct)));
   }
 
   Result<std::unique_ptr<File>> OpenAppend(const std::string& path, unsigned mode) override {

@@ -51,6 +51,9 @@ class File {
   virtual void WillNotNeed(uint64_t /*offset*/, uint64_t /*size*/) const {}
 };
 
+// A multiple of what disks and file systems ask of direct writes.
+inline constexpr size_t kDirectAlignment = 4096;
+
 enum class FileKind { kFile, kDirectory, kOther };
 
 struct DirectoryEntry {
@@ -68,6 +71,12 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> Create(const std::string& path, unsigned mode = 0600) = 0;
   // An existing file for reading and WriteAt; its content stays.
   virtual Result<std::unique_ptr<File>> OpenWrite(const std::string& path) = 0;
+  // The same for much data that nobody reads soon: whole blocks that lie at a multiple of
+  // kDirectAlignment in the file and in memory go to the disk without a copy in the page cache,
+  // where the file system can do that (O_DIRECT).
+  virtual Result<std::unique_ptr<File>> OpenWriteDirect(const std::string& path) {
+    return OpenWrite(path);
+  }
   // An existing or new file for appending (and reading).
   virtual Result<std::unique_ptr<File>> OpenAppend(const std::string& path,
                                                    unsigned mode = 0600) = 0;

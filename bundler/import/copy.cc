@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -20,6 +21,15 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(100);
 // One being filled, one being synced, one between them.
 constexpr size_t kMaxWindows = 3;
+// More workers than cores: a direct write waits for the disk and needs no core.
+constexpr unsigned kWaitingForDisk = 2;
+
+// For memory that files can be written from directly.
+struct FreeAligned {
+  void operator()(uint8_t* memory) const {
+    ::operator delete(memory, std::align_val_t(kDirectAlignment));
+  }
+};
 
 struct Window {
   std::vector<uint64_t> chunks;
@@ -63,7 +73,8 @@ class CopyRun {
 
  private:
   void StartThreads(std::vector<std::thread>& threads) {
-    const unsigned wanted = options_.threads == 0 ? format::DefaultThreads() : options_.threads;
+    const unsigned wanted =
+        options_.threads == 0 ? format::DefaultThreads() + kWaitingForDisk : options_.threads;
     workers_ = wanted;
     syncing_ = true;
     try {
@@ -96,7 +107,8 @@ class CopyRun {
   }
 
   void Work() {
-    const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(format::kChunkBytes);
+    const std::unique_ptr<uint8_t, FreeAligned> buffer(static_cast<uint8_t*>(
+        ::operator new(format::kChunkBytes, std::align_val_t(kDirectAlignment))));
     std::unique_lock lock(mu_);
     while (const std::optional<Task> task = Take(lock)) {
       lock.unlock();

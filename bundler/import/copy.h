@@ -31,7 +31,7 @@ struct CopyWork {
 };
 
 struct CopyOptions {
-  unsigned threads = 0;  // 0: one per core
+  unsigned threads = 0;  // 0: one per core and two that wait for the disk
   uint64_t window_chunks = kWindowChunks;
   // Bytes that this call has copied so far. Called by the calling thread, a few times a second and
   // at the end.

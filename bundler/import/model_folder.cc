@@ -61,7 +61,7 @@ Result<std::unique_ptr<File>> ModelFolder::OpenRead(size_t file_idx) const {
 }
 
 Result<std::unique_ptr<File>> ModelFolder::OpenWrite(size_t file_idx) const {
-  return files_.OpenWrite(FilePath(file_idx));
+  return files_.OpenWriteDirect(FilePath(file_idx));
 }
 
 Result<void> ModelFolder::Put(const std::string& name, std::string_view content) {

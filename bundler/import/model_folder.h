@@ -36,6 +36,7 @@ class ModelFolder {
   Result<void> MakeFiles();
 
   Result<std::unique_ptr<File>> OpenRead(size_t file_idx) const;
+  // For WriteAt of much data; past the page cache where that is possible.
   Result<std::unique_ptr<File>> OpenWrite(size_t file_idx) const;
 
   // Writes what is not a file of the model (its proof and description), durably except for its

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "appliance/base/encode.h"
@@ -62,6 +63,40 @@ TEST_P(FilesTest, WriteAtWritesInPlaceAndLeavesTheRest) {
   EXPECT_EQ(files_->OpenWrite("missing").error().code(), ErrorCode::kNotFound);
   ASSERT_TRUE(files_->MakeDirectory("d").has_value());
   EXPECT_FALSE(files_->OpenWrite("d").has_value());
+}
+
+// Whole blocks go another way than the rest; both end up where they belong.
+TEST_P(FilesTest, DirectWritesAreLikeOthers) {
+  Write(*files_, "a", "hello");
+  constexpr size_t kBlock = kDirectAlignment;
+  std::vector<uint8_t> memory(8 * kBlock);
+  void* place = memory.data();
+  size_t space = memory.size();
+  ASSERT_NE(std::align(kBlock, 5 * kBlock, place, space), nullptr);
+  const std::span<uint8_t> bytes(static_cast<uint8_t*>(place), 5 * kBlock);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 7 + i / 251);
+  std::string expected(20 * kBlock + 7, '\0');
+  expected.replace(0, 5, "hello");
+  {
+    const auto file = files_->OpenWriteDirect("a").value();
+    ASSERT_TRUE(file->Allocate(expected.size()));
+    const auto write = [&](uint64_t offset, size_t from, size_t size) {
+      const std::span<const uint8_t> part = bytes.subspan(from, size);
+      ASSERT_TRUE(file->WriteAt(offset, part)) << offset;
+      expected.replace(offset, size, AsText(part));
+    };
+    write(kBlock, 0, 3 * kBlock);           // whole blocks
+    write(6 * kBlock, 0, 2 * kBlock + 9);   // and a piece
+    write(20 * kBlock, kBlock, 7);          // a piece
+    write(10 * kBlock + 1, 0, 2 * kBlock);  // at no block's place
+    write(14 * kBlock, 16, 2 * kBlock);     // from memory that is not aligned
+    write(2 * kBlock + 100, 0, 10);         // into what was written directly
+    ASSERT_TRUE(file->Sync());
+    EXPECT_EQ(ReadAll(*file).value(), expected);
+  }
+  EXPECT_EQ(ReadAll(*files_, "a").value(), expected);
+  EXPECT_EQ(files_->OpenWriteDirect("missing").error().code(), ErrorCode::kNotFound);
+  EXPECT_FALSE(files_->OpenWriteDirect(".").has_value());
 }
 
 // The kernel would put the bytes at the end, wherever they belong.
