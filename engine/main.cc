@@ -20,7 +20,7 @@
 #include "appliance/base/process.h"
 #include "engine/api/listen.h"
 #include "engine/api/service.h"
-#include "engine/formats/checkpoint.h"
+#include "engine/architectures/checkpoint.h"
 #include "engine/jinja/render_command.h"
 #include "engine/model/load.h"
 #include "engine/model/logits_command.h"
@@ -219,7 +219,7 @@ int PrintCapabilities() {
        {{"gguf", support.gguf}, {"huggingface", support.huggingface}, {"mistral", Json::array()}}},
       {"format", 1},
       {"kv_bytes_per_element", sizeof(float)},
-      {"split_gguf", false},
+      {"split_gguf", true},
       {"tensor_types", support.tensor_types},
       {"tokenizers", {{"gguf", kGgufTokenizers}, {"huggingface", kFolderTokenizers}}},
       {"version", SKERRY_VERSION}};

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "appliance/base/result.h"
-#include "engine/formats/checkpoint.h"
+#include "engine/architectures/checkpoint.h"
 #include "engine/model/language_model.h"
 
 namespace skerry::engine {

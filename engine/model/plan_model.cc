@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/architectures/architecture.h"
+
 namespace skerry::engine {
 namespace {
 
@@ -14,12 +16,12 @@ constexpr int64_t kMaxBatchRows = 1 << 17;
 
 Error Bad(const std::string& what) { return Error(ErrorCode::kInvalidArgument, what); }
 
-std::vector<double> InverseFrequencies(const ModelConfig& config) {
+std::vector<double> InverseFrequencies(const RopeTable& rope, int64_t head_dim) {
   std::vector<double> frequencies;
-  for (int64_t i = 0; i < config.head_dim / 2; ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim);
-    const double divisor = config.rope_divisors.empty() ? 1.0 : config.rope_divisors[i];
-    frequencies.push_back(std::pow(config.rope_theta, exponent) / divisor);
+  for (int64_t i = 0; i < head_dim / 2; ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(head_dim);
+    const double divisor = rope.divisors.empty() ? 1.0 : rope.divisors[i];
+    frequencies.push_back(std::pow(rope.theta, exponent) / divisor);
   }
   return frequencies;
 }
@@ -31,32 +33,34 @@ uint64_t LayerBlockBytes(const ModelConfig& config) {
 }  // namespace
 
 PlanModel::PlanModel(const ModelConfig& config, std::unique_ptr<Device> device)
-    : config_(config),
-      attention_{config.n_heads, config.n_kv_heads, config.head_dim, config.sliding_window},
-      inverse_frequencies_(InverseFrequencies(config)),
-      device_(std::move(device)),
-      plan_(LayerPlan(config.architecture)) {
+    : config_(config), device_(std::move(device)) {
   info_.vocab_size = static_cast<int32_t>(config.vocab_size);
   info_.max_position = static_cast<int32_t>(config.max_position);
   info_.kv_bytes_per_block = LayerBlockBytes(config) * config.n_layers;
   info_.n_layers = static_cast<int32_t>(config.n_layers);
+  if (!config.ropes.empty()) {
+    inverse_frequencies_ = InverseFrequencies(config.ropes[0], config.head_dim);
+  }
 }
 
 Result<std::unique_ptr<PlanModel>> PlanModel::Create(const Checkpoint& checkpoint,
                                                      std::unique_ptr<Device> device) {
   const ModelConfig& config = checkpoint.config();
+  const Architecture& architecture = *config.architecture;
   std::unique_ptr<PlanModel> model(new PlanModel(config, std::move(device)));
-  const int64_t vocab_shape[] = {config.vocab_size, config.hidden_size};
-  const int64_t norm_shape[] = {config.hidden_size};
-  model->embed_ = TRY(model->LoadWeight(checkpoint, "embed", vocab_shape));
-  for (int64_t layer = 0; layer < config.n_layers; ++layer) {
-    TRY(model->LoadLayer(checkpoint, layer));
+  model->input_ = TRY(model->LoadSteps(checkpoint, architecture.input, "", {}));
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    const std::string prefix = "layers." + std::to_string(i) + ".";
+    Steps steps = TRY(model->LoadSteps(checkpoint, architecture.layer, prefix, config.layers[i]));
+    model->layers_.push_back(std::move(steps));
   }
-  model->final_norm_ = TRY(model->LoadWeight(checkpoint, "final_norm", norm_shape));
+  model->output_ = TRY(model->LoadSteps(checkpoint, architecture.output, "", {}));
+  if (!architecture.generates) return model;
   if (config.tie_word_embeddings) {
-    model->lm_head_ = model->embed_;
+    model->lm_head_ = model->input_[0].weight;
   } else {
-    model->lm_head_ = TRY(model->LoadWeight(checkpoint, "lm_head", vocab_shape));
+    const int64_t shape[] = {config.vocab_size, config.hidden_size};
+    model->lm_head_ = TRY(model->LoadWeight(checkpoint, "lm_head", shape));
   }
   return model;
 }
@@ -68,20 +72,19 @@ Result<Weight> PlanModel::LoadWeight(const Checkpoint& checkpoint, std::string_v
   return device_->Place(tensor);
 }
 
-Result<void> PlanModel::LoadLayer(const Checkpoint& checkpoint, int64_t layer) {
-  Layer loaded;
-  for (const Step& step : plan_) {
-    Weight weight;
-    if (!step.weight.empty()) {
-      const std::string name = "layers." + std::to_string(layer) + "." + std::string(step.weight);
-      const int64_t matrix[] = {SlotWidth(config_, step.out), SlotWidth(config_, step.in)};
-      const std::span<const int64_t> shape = matrix;
-      weight = TRY(LoadWeight(checkpoint, name, step.op == Op::kNorm ? shape.last(1) : shape));
+Result<PlanModel::Steps> PlanModel::LoadSteps(const Checkpoint& checkpoint,
+                                              std::span<const Step> plan, const std::string& prefix,
+                                              const LayerConfig& layer) {
+  Steps steps;
+  for (const Step& step : plan) {
+    if (!Applies(step.when, config_, layer)) continue;
+    LoadedStep loaded{step, {}};
+    for (const WeightSpec& spec : StepWeights(config_, step)) {
+      loaded.weight = TRY(LoadWeight(checkpoint, prefix + spec.name, spec.shape));
     }
-    loaded.weights.push_back(std::move(weight));
+    steps.push_back(std::move(loaded));
   }
-  layers_.push_back(std::move(loaded));
-  return {};
+  return steps;
 }
 
 Result<void> PlanModel::AllocateCache(int32_t n_blocks) {
@@ -159,26 +162,42 @@ Result<void> PlanModel::ReserveRows(int64_t n_rows) {
   return {};
 }
 
-Result<void> PlanModel::RunStep(const Step& step, const Weight& weight, float* cache) {
+Result<void> PlanModel::RunStep(const LoadedStep& loaded, const LayerConfig& layer, int64_t n_rows,
+                                float* cache) {
+  const Step& step = loaded.step;
   const float* in = Rows(step.in);
   float* out = Rows(step.out);
   const int64_t out_width = SlotWidth(config_, step.out);
+  const AttentionShape attention = {config_.n_heads, config_.n_kv_heads, config_.head_dim,
+                                    layer.window};
   switch (step.op) {
+    case Op::kEmbed:
+      return device_->Embed(loaded.weight, ids_, out);
     case Op::kNorm:
-      return device_->RmsNorm(in, n_rows_, weight, config_.rms_eps, out);
+    case Op::kHeadNorm:
+      return device_->RmsNorm(in, n_rows * out_width / loaded.weight.cols, loaded.weight,
+                              config_.norm_eps, out);
     case Op::kMatMul:
-      return device_->MatMul(weight, in, n_rows_, out);
+      return device_->MatMul(loaded.weight, in, n_rows, out);
     case Op::kRope:
       return device_->Rope(out, out_width / config_.head_dim, config_.head_dim);
     case Op::kStoreKv:
-      return device_->StoreKv(in, Rows(step.second), attention_, cache);
+      return device_->StoreKv(in, Rows(step.second), attention, cache);
     case Op::kAttention:
-      return device_->Attention(in, attention_, cache, out);
+      return device_->Attention(in, attention, cache, out);
     case Op::kSiluMul:
-      return device_->SiluMul(in, Rows(step.second), n_rows_ * out_width, out);
+      return device_->SiluMul(in, Rows(step.second), n_rows * out_width, out);
     case Op::kAdd:
-      return device_->Add(out, in, n_rows_ * out_width);
+      return device_->Add(out, in, n_rows * out_width);
+    default:
+      return Error(ErrorCode::kInvalidArgument,
+                   "device '" + std::string(device_->name()) + "' lacks an op of this model");
   }
+}
+
+Result<void> PlanModel::Run(const Steps& steps, const LayerConfig& layer, int64_t n_rows,
+                            float* cache) {
+  for (const LoadedStep& step : steps) TRY(RunStep(step, layer, n_rows, cache));
   return {};
 }
 
@@ -193,8 +212,8 @@ Result<void> PlanModel::ComputeLogits(std::vector<float>& logits) {
     logit_capacity_ = n_wanted;
   }
   TRY(device_->GatherRows(Rows(Slot::kHidden), config_.hidden_size, wanted_, Rows(Slot::kDelta)));
-  TRY(device_->RmsNorm(Rows(Slot::kDelta), n_wanted, final_norm_, config_.rms_eps,
-                       Rows(Slot::kNormed)));
+  std::swap(slots_[static_cast<int>(Slot::kHidden)], slots_[static_cast<int>(Slot::kDelta)]);
+  TRY(Run(output_, {}, n_wanted, nullptr));
   TRY(device_->MatMul(lm_head_, Rows(Slot::kNormed), n_wanted, logits_.floats()));
   return device_->Download(logits_.floats(), logits);
 }
@@ -202,17 +221,14 @@ Result<void> PlanModel::ComputeLogits(std::vector<float>& logits) {
 Result<void> PlanModel::Forward(std::span<const SequenceChunk> chunks, std::vector<float>& logits) {
   logits.clear();
   TRY(GatherBatch(chunks));
-  n_rows_ = static_cast<int64_t>(ids_.size());
-  if (n_rows_ == 0) return {};
-  TRY(ReserveRows(n_rows_));
-  TRY(device_->SetBatch({n_rows_, sequences_, inverse_frequencies_}));
-  TRY(device_->Embed(embed_, ids_, Rows(Slot::kHidden)));
+  const auto n_rows = static_cast<int64_t>(ids_.size());
+  if (n_rows == 0) return {};
+  TRY(ReserveRows(n_rows));
+  TRY(device_->SetBatch({n_rows, sequences_, inverse_frequencies_}));
+  TRY(Run(input_, {}, n_rows, nullptr));
   const size_t layer_floats = LayerBlockBytes(config_) / sizeof(float) * n_blocks_;
-  for (size_t layer = 0; layer < layers_.size(); ++layer) {
-    float* cache = cache_.floats() + layer * layer_floats;
-    for (size_t i = 0; i < plan_.size(); ++i) {
-      TRY(RunStep(plan_[i], layers_[layer].weights[i], cache));
-    }
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    TRY(Run(layers_[i], config_.layers[i], n_rows, cache_.floats() + i * layer_floats));
   }
   return ComputeLogits(logits);
 }

@@ -3,12 +3,13 @@
 
 #include <array>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "engine/architectures/checkpoint.h"
+#include "engine/architectures/layer_plan.h"
 #include "engine/device/device.h"
-#include "engine/formats/checkpoint.h"
 #include "engine/model/language_model.h"
-#include "engine/model/layer_plan.h"
 
 namespace skerry::engine {
 
@@ -22,38 +23,41 @@ class PlanModel : public LanguageModel {
   Result<void> Forward(std::span<const SequenceChunk> chunks, std::vector<float>& logits) override;
 
  private:
-  struct Layer {
-    std::vector<Weight> weights;  // by step of the plan; empty where the step has none
+  // A step of the plan with what it reads.
+  struct LoadedStep {
+    Step step;
+    Weight weight;  // empty where the step has none
   };
+  using Steps = std::vector<LoadedStep>;
 
   PlanModel(const ModelConfig& config, std::unique_ptr<Device> device);
   Result<Weight> LoadWeight(const Checkpoint& checkpoint, std::string_view name,
                             std::span<const int64_t> shape);
-  Result<void> LoadLayer(const Checkpoint& checkpoint, int64_t layer);
+  Result<Steps> LoadSteps(const Checkpoint& checkpoint, std::span<const Step> plan,
+                          const std::string& prefix, const LayerConfig& layer);
   Result<void> CheckChunk(const SequenceChunk& chunk) const;
   Result<void> GatherBatch(std::span<const SequenceChunk> chunks);
   Result<void> ReserveRows(int64_t n_rows);
-  Result<void> RunStep(const Step& step, const Weight& weight, float* cache);
+  Result<void> Run(const Steps& steps, const LayerConfig& layer, int64_t n_rows, float* cache);
+  Result<void> RunStep(const LoadedStep& loaded, const LayerConfig& layer, int64_t n_rows,
+                       float* cache);
   Result<void> ComputeLogits(std::vector<float>& logits);
 
   float* Rows(Slot slot) const { return slots_[static_cast<int>(slot)].floats(); }
 
   ModelConfig config_;
   ModelInfo info_;
-  AttentionShape attention_;
   std::vector<double> inverse_frequencies_;
   std::unique_ptr<Device> device_;  // before everything that lies in its memory
 
-  std::span<const Step> plan_;
-  std::vector<Layer> layers_;
-  Weight embed_;
-  Weight final_norm_;
+  Steps input_;
+  std::vector<Steps> layers_;
+  Steps output_;
   Weight lm_head_;
   int32_t n_blocks_ = 0;
   Buffer cache_;  // the layers' caches one after the other
 
   // The running batch, and room for the largest one so far.
-  int64_t n_rows_ = 0;
   int64_t row_capacity_ = 0;
   std::array<Buffer, kSlots> slots_;
   std::vector<TokenId> ids_;

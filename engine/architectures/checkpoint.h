@@ -1,10 +1,9 @@
-// One view over a model's files: a Hugging Face folder (config.json and safetensors) or GGUF.
-// Names, shapes and the order of rotary pairs are the same whichever it was.
+// One view over a model's files: a Hugging Face folder (config.json and safetensors), Mistral's own
+// (params.json) or GGUF. Names, shapes and the order of rotary pairs are the same whichever it was.
 //
-// Tensor names: "embed", "final_norm", "lm_head" (absent when tied), and for each layer N
-// "layers.N." + "attn_norm attn_q attn_k attn_v attn_out mlp_norm mlp_gate mlp_up mlp_down".
-// Matrices are [out, in]. Rows of attn_q and attn_k are in half-split order: pair i of a head is
-// (i, i + head_dim/2).
+// Tensors are named as the steps of the architecture's plan name them: "embed", and for layer N
+// "layers.N.attn_q". Matrices are [out, in]. Rows of attn_q and attn_k are in half-split order:
+// pair i of a head is (i, i + head_dim/2).
 #pragma once
 
 #include <map>
@@ -15,8 +14,10 @@
 #include <vector>
 
 #include "appliance/base/result.h"
+#include "engine/architectures/architecture.h"
+#include "engine/architectures/model_config.h"
 #include "engine/formats/gguf.h"
-#include "engine/formats/model_config.h"
+#include "engine/formats/safetensors.h"
 #include "engine/formats/tensor.h"
 
 namespace skerry::engine {
@@ -34,36 +35,46 @@ class Checkpoint {
 
   // The folder that holds the files: tokenizer and template files lie there, too.
   const std::string& folder() const { return folder_; }
-  // The GGUF file, for its tokenizer metadata; null for a Hugging Face folder.
+  // The GGUF file, for its tokenizer metadata; null for a folder.
   const GgufFile* gguf() const { return gguf_.get(); }
-
-  bool Has(std::string_view name) const { return entries_.contains(name); }
-  std::vector<std::string_view> Names() const;  // sorted
 
   // The tensor, which must have this shape. Bytes are the file's mapping where possible, else a
   // copy (rows to be reordered, unaligned data); either stays valid without this object. kNotFound
   // and kCorrupt name the tensor as the file spells it, and both shapes.
   Result<Tensor> Load(std::string_view name, std::span<const int64_t> shape) const;
 
+  // The same for a tensor of `shape` [experts, ...]: each expert's own, without the first
+  // dimension.
+  Result<std::vector<Tensor>> LoadExperts(std::string_view name,
+                                          std::span<const int64_t> shape) const;
+
  private:
-  struct Entry {
-    std::string source_name;  // as the file spells it
+  // A tensor of the files, found by the name that the architecture's tables have for it.
+  struct Source {
+    std::string spelled;  // by the file: with the prefix of a multimodal model
     std::string file;
-    DType dtype = DType::kF32;
+    std::string type;  // as DTypeName, or one that only some architectures read
     std::vector<int64_t> shape;
     std::span<const uint8_t> bytes;
     std::shared_ptr<const void> mapping;
-    int64_t interleaved_heads = 0;  // > 0: rows of that many heads have adjacent rotary pairs
   };
+  struct Place;
 
   Checkpoint() = default;
   Result<void> OpenFolder(const std::string& path);
   Result<void> OpenGguf(const std::string& path);
+  void AddSafetensors(const SafetensorsFile& file);
+  Result<void> CheckSources() const;
+  Result<Place> FindPlace(std::string_view name) const;
+  Result<const Source*> Find(const std::string& name, std::span<const int64_t> shape) const;
+  Result<Tensor> Make(const Source& source, const Place& place, std::span<const uint8_t> bytes,
+                      std::span<const int64_t> shape) const;
 
   ModelConfig config_;
+  Layout layout_ = Layout::kHuggingFace;
   std::string folder_;
   std::shared_ptr<const GgufFile> gguf_;  // its strings must not move when this object does
-  std::map<std::string, Entry, std::less<>> entries_;
+  std::map<std::string, Source, std::less<>> sources_;
 };
 
 // What Checkpoint::Open can load, from the tables that it decides by.

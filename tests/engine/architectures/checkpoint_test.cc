@@ -1,4 +1,4 @@
-#include "engine/formats/checkpoint.h"
+#include "engine/architectures/checkpoint.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,28 +46,22 @@ TEST(CheckpointTest, BothFormatsGiveTheSameTensors) {
     ASSERT_TRUE(b) << b.error().message();
     EXPECT_EQ(a->gguf(), nullptr);
     EXPECT_NE(b->gguf(), nullptr);
-    ASSERT_EQ(a->Names(), b->Names());
     const ModelConfig& config = a->config();
-    EXPECT_EQ(config.rope_divisors.size(), b->config().rope_divisors.size());
-    for (size_t i = 0; i < config.rope_divisors.size(); ++i) {
-      EXPECT_NEAR(config.rope_divisors[i], b->config().rope_divisors[i], 1e-5) << folder;
+    ASSERT_EQ(config.ropes.size(), b->config().ropes.size());
+    const std::vector<double>& divisors = config.ropes[0].divisors;
+    ASSERT_EQ(divisors.size(), b->config().ropes[0].divisors.size());
+    for (size_t i = 0; i < divisors.size(); ++i) {
+      EXPECT_NEAR(divisors[i], b->config().ropes[0].divisors[i], 1e-5) << folder;
     }
     EXPECT_EQ(config.eos_ids, b->config().eos_ids);
     EXPECT_EQ(config.max_position, b->config().max_position);
     EXPECT_EQ(config.tie_word_embeddings, b->config().tie_word_embeddings);
-    const int64_t q_shape[] = {config.n_heads * config.head_dim, config.hidden_size};
-    const int64_t k_shape[] = {config.n_kv_heads * config.head_dim, config.hidden_size};
-    const int64_t embed_shape[] = {config.vocab_size, config.hidden_size};
-    for (const auto& [name, shape] :
-         {std::pair<std::string, std::span<const int64_t>>{"layers.1.attn_q", q_shape},
-          {"layers.0.attn_k", k_shape},
-          {"layers.0.attn_v", k_shape},
-          {"embed", embed_shape}}) {
-      const Result<Tensor> x = a->Load(name, shape);
-      const Result<Tensor> y = b->Load(name, shape);
+    for (const WeightSpec& weight : ModelWeights(config)) {
+      const Result<Tensor> x = a->Load(weight.name, weight.shape);
+      const Result<Tensor> y = b->Load(weight.name, weight.shape);
       ASSERT_TRUE(x) << x.error().message();
       ASSERT_TRUE(y) << y.error().message();
-      EXPECT_EQ(ToFloats(*x), ToFloats(*y)) << folder << " " << name;
+      EXPECT_EQ(ToFloats(*x), ToFloats(*y)) << folder << " " << weight.name;
     }
   }
 }

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/base/json.h"
-#include "engine/formats/internal/config_readers.h"
+#include "engine/architectures/internal/readers.h"
 #include "tests/engine/formats/gguf_writer.h"
 
 namespace skerry::engine::internal {
@@ -54,13 +54,13 @@ Result<ModelConfig> Read(const Json& json, std::string_view generation = "") {
 TEST(HuggingFaceConfigTest, ReadsLlama) {
   const Result<ModelConfig> config = Read(Llama());
   ASSERT_TRUE(config) << config.error().message();
-  EXPECT_EQ(config->architecture, Architecture::kLlama);
+  EXPECT_EQ(config->architecture->name, "llama");
   EXPECT_EQ(config->head_dim, 8);
   EXPECT_EQ(config->n_kv_heads, 4);
-  EXPECT_EQ(config->rope_theta, 10000.0);
-  EXPECT_THAT(config->rope_divisors, IsEmpty());
+  EXPECT_EQ(config->ropes[0].theta, 10000.0);
+  EXPECT_THAT(config->ropes[0].divisors, IsEmpty());
   EXPECT_FALSE(config->tie_word_embeddings);
-  EXPECT_EQ(config->sliding_window, 0);
+  EXPECT_EQ(config->layers[0].window, 0);
   EXPECT_EQ(config->bos_id, 1);
   EXPECT_THAT(config->eos_ids, ElementsAre(2));
 }
@@ -71,11 +71,11 @@ TEST(HuggingFaceConfigTest, DefaultsOfAbsentKeys) {
   EXPECT_EQ(Read(json)->n_kv_heads, 8);
   json = Mistral();
   EXPECT_EQ(Read(json)->head_dim, 16);
-  EXPECT_EQ(Read(json)->sliding_window, 0);
+  EXPECT_EQ(Read(json)->layers[0].window, 0);
   json.erase("sliding_window");
-  EXPECT_EQ(Read(json)->sliding_window, 4096);
+  EXPECT_EQ(Read(json)->layers[0].window, 4096);
   json["sliding_window"] = 7;
-  EXPECT_EQ(Read(json)->sliding_window, 7);
+  EXPECT_EQ(Read(json)->layers[0].window, 7);
 }
 
 TEST(HuggingFaceConfigTest, EndIdsAreTheUnionOfBothFiles) {
@@ -92,7 +92,7 @@ TEST(HuggingFaceConfigTest, Version5SpellsRopeAndTypeDifferently) {
   Json json = Llama();
   json["dtype"] = "bfloat16";
   json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 500000.0}};
-  EXPECT_EQ(Read(json)->rope_theta, 500000.0);
+  EXPECT_EQ(Read(json)->ropes[0].theta, 500000.0);
   json["rope_parameters"] = kLlama3;
   json["rope_parameters"]["rope_theta"] = 500000.0;
   const Result<ModelConfig> merged = Read(json);
@@ -100,19 +100,8 @@ TEST(HuggingFaceConfigTest, Version5SpellsRopeAndTypeDifferently) {
   json.erase("rope_parameters");
   json["rope_theta"] = 500000.0;
   json["rope_scaling"] = kLlama3;
-  EXPECT_EQ(Read(json)->rope_divisors, merged->rope_divisors);
-  EXPECT_EQ(merged->rope_divisors.size(), 4U);
-}
-
-TEST(HuggingFaceConfigTest, Llama3KeepsShortWavesAndStretchesLongOnes) {
-  const std::vector<float> divisors = Llama3Divisors({8, 1, 4, 8192}, 500000, 128);
-  ASSERT_EQ(divisors.size(), 64U);
-  EXPECT_EQ(divisors.front(), 1.0F);
-  EXPECT_EQ(divisors.back(), 8.0F);
-  for (size_t i = 1; i < divisors.size(); ++i) EXPECT_GE(divisors[i], divisors[i - 1]);
-  // A wave that turns 2.5 times within 8192 tokens is blended half and half.
-  const double theta = 8192 / 2.5 / (2 * M_PI);
-  EXPECT_NEAR(Llama3Divisors({8, 1, 4, 8192}, theta * theta, 4)[1], 1 / (0.5 / 8 + 0.5), 1e-5);
+  EXPECT_EQ(Read(json)->ropes[0].divisors, merged->ropes[0].divisors);
+  EXPECT_EQ(merged->ropes[0].divisors.size(), 4U);
 }
 
 TEST(HuggingFaceConfigTest, RefusesByName) {
@@ -144,16 +133,17 @@ TEST(HuggingFaceConfigTest, RefusesByName) {
       {"bos_token_id", {1, 2}, "bos_token_id"},
       {"bos_token_id", 4096, "begin id 4096"},
       {"hidden_act", "gelu", "'hidden_act' is supported only as \"silu\""},
-      {"attention_bias", true, "'attention_bias'"},
-      {"mlp_bias", true, "'mlp_bias'"},
+      {"attention_bias", 1, "'attention_bias'"},
       {"partial_rotary_factor", 0.5, "'partial_rotary_factor'"},
       {"quantization_config", {{"quant_method", "fp8"}}, "'quantization_config'"},
       {"auto_map", {{"AutoModel", "x.Y"}}, "'auto_map'"},
       {"residual_multiplier", 0.2, "'residual_multiplier'"},
       {"sliding_window", 4096, "'sliding_window'"},
       {"layer_types", {"linear_attention"}, "'layer_types'"},
-      {"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}, "type 'linear'"},
-      {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 2.0}}, "type 'yarn'"},
+      {"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}, "type 'dynamic'"},
+      {"rope_scaling", {{"rope_type", "linear"}}, "'factor'"},
+      {"rope_scaling", {{"rope_type", "linear"}, {"factor", 0}}, "rope factor"},
+      {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 0.5}}, "contradict"},
       {"rope_scaling", "yarn", "not an object"},
       {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}, "low_freq_factor"},
       {"rope_scaling", {{"rope_type", "default"}, {"mscale", 2.0}}, "mscale"},
@@ -183,7 +173,7 @@ TEST(HuggingFaceConfigTest, AcceptsWhatChangesNothing) {
   json["partial_rotary_factor"] = 1.0;
   json["torch_dtype"] = "bfloat16";
   json["rope_scaling"] = nullptr;
-  json["layer_types"] = {"full_attention", "full_attention"};
+  json["layer_types"] = std::vector<std::string>(5, "full_attention");
   const Result<ModelConfig> config = Read(json);
   EXPECT_TRUE(config) << config.error().message();
 }
@@ -228,8 +218,8 @@ TEST(GgufConfigTest, ReadsLlama) {
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->n_kv_heads, 2);
   EXPECT_EQ(config->head_dim, 16);
-  EXPECT_EQ(config->rope_theta, 500000.0);
-  EXPECT_THAT(config->rope_divisors, ElementsAre(1, 1, 1, 1, 8, 8, 8, 8));
+  EXPECT_EQ(config->ropes[0].theta, 500000.0);
+  EXPECT_THAT(config->ropes[0].divisors, ElementsAre(1, 1, 1, 1, 8, 8, 8, 8));
   EXPECT_TRUE(config->tie_word_embeddings);
   EXPECT_EQ(config->bos_id, 1);
   EXPECT_THAT(config->eos_ids, ElementsAre(2, 9));
@@ -250,14 +240,18 @@ TEST(GgufConfigTest, RefusesByName) {
   };
   const Case cases[] = {
       {[](auto& w) { w = GgufWriter(); }, "general.architecture"},
-      {[](auto& w) { w = GgufWriter(), w.String("general.architecture", "qwen3"); }, "'qwen3'"},
+      {[](auto& w) { w = GgufWriter(), w.String("general.architecture", "rwkv7"); }, "'rwkv7'"},
       {[](auto& w) { w = GgufWriter(), w.String("general.architecture", "llama"); },
        "llama.embedding_length"},
       {[](auto& w) { w.String("general.type", "adapter"); }, "adapter"},
-      {[](auto& w) { w.Scalar("split.count", 2, uint16_t{3}); }, "one of 3 parts"},
       {[](auto& w) { w.F32("llama.logit_scale", 2.0F); }, "'llama.logit_scale'"},
-      {[](auto& w) { w.U32("llama.expert_count", 8); }, "experts"},
-      {[](auto& w) { w.String("llama.rope.scaling.type", "yarn"); }, "'yarn'"},
+      {[](auto& w) { w.String("llama.rope.scaling.type", "longrope"); },
+       "llama.rope.scaling.factor"},
+      {[](auto& w) {
+         w.String("llama.rope.scaling.type", "longrope");
+         w.F32("llama.rope.scaling.factor", 2.0F);
+       },
+       "'longrope'"},
       {[](auto& w) { w.U32("llama.rope.dimension_count", 4); }, "rope dimensions 4"},
       {[](auto& w) { w.U32("llama.attention.value_length", 4); }, "value length 4"},
       {[](auto& w) {

@@ -1,0 +1,61 @@
+// Mistral's dense models: 7B, Nemo, Small 3.x
+// (https://huggingface.co/docs/transformers/model_doc/mistral).
+#include "engine/architectures/internal/decoder.h"
+#include "engine/architectures/internal/gguf_reader.h"
+#include "engine/architectures/internal/hf_reader.h"
+#include "engine/architectures/registry.h"
+
+namespace skerry::engine {
+namespace {
+
+constexpr std::string_view kKeys[] = {"sliding_window", "layer_types"};
+constexpr Neutral kNeutral[] = {
+    {"hidden_act", "\"silu\""}, {"attention_bias", "false"}, {"mlp_bias", "false"}};
+
+Result<void> ReadHuggingFace(const Json& config, ModelConfig& out) {
+  TRY(GetInt(config, "num_key_value_heads"));  // the class's default is not the number of heads
+  TRY(internal::ReadDecoder(config, out));
+  // The default of the class; a published config.json names null where the model has no window.
+  constexpr int64_t kClassWindow = 4096;
+  int64_t window = kClassWindow;
+  if (config.contains("sliding_window")) {
+    window = TRY(internal::IntOr(config, "sliding_window", 0));
+  }
+  TRY(internal::ReadWindows(
+      config, window, [&](int64_t) { return window != 0; }, out));
+  for (const LayerConfig& layer : out.layers) {
+    if (layer.window == window) continue;
+    return internal::Unsupported("'layer_types' contradicts 'sliding_window' " +
+                                 std::to_string(window) + ", which holds for every layer");
+  }
+  return {};
+}
+
+constexpr std::string_view kGgufNames[] = {"mistral3"};
+
+Result<void> ReadGguf(const GgufReader& reader, ModelConfig& out) {
+  TRY(reader.ReadDecoder(out));
+  return reader.ReadRope(out);
+}
+
+}  // namespace
+
+const Architecture& MistralArchitecture() {
+  static const std::span<const TensorName> kNames[] = {internal::DecoderNames()};
+  static const Architecture kMistral = {
+      .name = "mistral",
+      .hugging_face = {.model_type = "mistral",
+                       .class_name = "MistralForCausalLM",
+                       .keys = kKeys,
+                       .neutral = kNeutral,
+                       .read = ReadHuggingFace},
+      .gguf = {.names = kGgufNames, .read = ReadGguf, .rotary_pairs = true},
+      .names = kNames,
+      .input = internal::DecoderInput(),
+      .layer = internal::DecoderLayer(),
+      .output = internal::DecoderOutput(),
+  };
+  return kMistral;
+}
+
+}  // namespace skerry::engine

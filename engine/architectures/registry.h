@@ -1,0 +1,23 @@
+// Every architecture the engine knows.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "engine/architectures/architecture.h"
+
+namespace skerry::engine {
+
+// One function in each architecture's file; the object lives as long as the program.
+const Architecture& LlamaArchitecture();
+const Architecture& MistralArchitecture();
+
+std::span<const Architecture* const> Architectures();
+
+// By 'model_type' of config.json, or by that of a wrapper, which `wrapper` then receives (else
+// null). Null when no architecture has it.
+const Architecture* FindByModelType(std::string_view model_type, const Wrapper** wrapper);
+// By general.architecture of a GGUF file.
+const Architecture* FindByGgufName(std::string_view name);
+
+}  // namespace skerry::engine
