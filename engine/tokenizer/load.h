@@ -1,5 +1,5 @@
-// Finds and reads a checkpoint's tokenizer: a Hugging Face folder with `tokenizer.model`, a GGUF
-// file, a folder with one GGUF file, or a SentencePiece model by itself. Weights are not touched.
+// Finds and reads a checkpoint's tokenizer: that of a Hugging Face folder, of Mistral's own, of a
+// GGUF file or a folder with one, or a tokenizer file by itself. Weights are not touched.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,11 @@
 
 namespace skerry::engine {
 
-// What can be loaded: values of `tokenizer.ggml.model` of a GGUF file, and beside safetensors the
-// file `tokenizer.model` (or `*.model.vN`) of SentencePiece.
-inline constexpr std::string_view kGgufTokenizers[] = {"llama"};
-inline constexpr std::string_view kFolderTokenizers[] = {"tokenizer.model"};
+// What can be loaded: values of `tokenizer.ggml.model` of a GGUF file, and files of a folder
+// (`tokenizer.model` stands for Mistral's `*.model.vN` too).
+inline constexpr std::string_view kGgufTokenizers[] = {"llama", "gpt2", "bert", "t5"};
+inline constexpr std::string_view kFolderTokenizers[] = {"tokenizer.json", "tekken.json",
+                                                         "tokenizer.model", "vocab.txt"};
 
 struct LoadedTokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
@@ -24,14 +25,25 @@ struct LoadedTokenizer {
   std::vector<TokenId> stop_tokens;
   std::string chat_template;  // as the checkpoint has it; empty when it has none
   std::string source;         // the file the vocabulary came from
+  // "v1", "v3", ... as tekken.json or the name of Mistral's SentencePiece file says; empty for
+  // every other tokenizer.
+  std::string mistral_version;
+};
+
+// Which of several tokenizers of a folder counts.
+enum class TokenizerMode {
+  kAuto,         // Mistral's own when there is one (tekken.json, *.model.vN), else as Hugging Face
+  kMistral,      // Mistral's own only; tokenizer.model too
+  kHuggingFace,  // tokenizer.json, else tokenizer.model, else vocab.txt
 };
 
 // kNotFound when there is no tokenizer, kInvalidArgument naming what was found when it is of
 // another kind, kCorrupt and kExhausted as the readers.
-Result<LoadedTokenizer> LoadTokenizer(const std::string& path);
+Result<LoadedTokenizer> LoadTokenizer(const std::string& path,
+                                      TokenizerMode mode = TokenizerMode::kAuto);
 
-// `path` itself when it is a file, the folder's only GGUF file when it has no tokenizer files of
-// its own, else the folder. kNotFound when there is nothing at `path`.
+// `path` itself when it is a file, the folder's only GGUF file (the first part of a split one) when
+// it has no tokenizer files of its own, else the folder. kNotFound when there is nothing at `path`.
 Result<std::string> ResolveCheckpoint(const std::string& path);
 
 }  // namespace skerry::engine

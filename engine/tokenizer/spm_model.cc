@@ -28,8 +28,8 @@ constexpr uint32_t kNormalizerCharsmap = 2;
 constexpr uint32_t kNormalizerDummyPrefix = 3;
 constexpr uint32_t kNormalizerRemoveSpaces = 4;
 constexpr uint32_t kNormalizerEscapeSpaces = 5;
-constexpr uint32_t kNormalizerRulesTsv = 6;
 
+constexpr int kModelTypeUnigram = 1;
 constexpr int kModelTypeBpe = 2;
 
 struct Field {
@@ -196,19 +196,20 @@ Result<void> ParseTrainer(std::string_view bytes, size_t base, SpmModel& model) 
         break;
     }
   }
-  if (model_type != kModelTypeBpe) {
+  model.kind = model_type == kModelTypeUnigram ? SpmKind::kUnigram : SpmKind::kBpe;
+  if (model_type != kModelTypeBpe && model_type != kModelTypeUnigram) {
     static constexpr const char* kNames[] = {"?", "unigram", "bpe", "word", "char"};
     const std::string found = model_type < 5 ? kNames[model_type] : std::to_string(model_type);
-    return Error(ErrorCode::kInvalidArgument,
-                 "the SentencePiece model is of type '" + found + "'; only 'bpe' is supported");
+    return Error(ErrorCode::kInvalidArgument, "the SentencePiece model is of type '" + found +
+                                                  "'; only 'bpe' and 'unigram' are supported");
   }
   return {};
 }
 
-Result<void> ParseNormalizer(std::string_view bytes, size_t base, SpmModel& model) {
+// `name`: what the normaliser is called.
+Result<void> ParseNormalizer(std::string_view bytes, size_t base, SpmModel& model,
+                             std::string& name) {
   FieldReader reader(bytes, base);
-  std::string name;
-  bool has_rules = false;
   while (!reader.AtEnd()) {
     const Field field = TRY(reader.Next());
     switch (field.number) {
@@ -217,9 +218,8 @@ Result<void> ParseNormalizer(std::string_view bytes, size_t base, SpmModel& mode
         name = std::string(field.bytes.substr(0, 64));
         break;
       case kNormalizerCharsmap:
-      case kNormalizerRulesTsv:
         TRY(Expect(reader, field, 2));
-        has_rules = has_rules || !field.bytes.empty();
+        model.charsmap = std::string(field.bytes);
         break;
       case kNormalizerDummyPrefix:
         TRY(Expect(reader, field, 0));
@@ -237,11 +237,17 @@ Result<void> ParseNormalizer(std::string_view bytes, size_t base, SpmModel& mode
         break;
     }
   }
-  if (has_rules || (!name.empty() && name != "identity")) {
-    return Error(ErrorCode::kInvalidArgument, "the SentencePiece model normalises text with '" +
-                                                  name + "'; only 'identity' is supported");
-  }
   return {};
+}
+
+// Rules other than identity are compiled into the charsmap, which the unigram model applies.
+Result<void> CheckNormalizer(const SpmModel& model, const std::string& name) {
+  const bool identity = name.empty() || name == "identity";
+  const bool bpe = model.kind == SpmKind::kBpe;
+  if (identity ? model.charsmap.empty() || !bpe : !bpe && !model.charsmap.empty()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "the SentencePiece model normalises text with '" + name + "'" +
+                   (bpe ? "; only 'identity' is supported" : ", but has no table for it"));
 }
 
 Result<void> CheckIds(const SpmModel& model) {
@@ -265,6 +271,7 @@ Result<SpmModel> ParseSpmModel(std::string_view bytes) {
   }
   SpmModel model;
   bool has_trainer = false;
+  std::string normalizer;
   FieldReader reader(bytes, 0);
   while (!reader.AtEnd()) {
     const Field field = TRY(reader.Next());
@@ -281,11 +288,12 @@ Result<SpmModel> ParseSpmModel(std::string_view bytes) {
       has_trainer = true;
       TRY(ParseTrainer(field.bytes, base, model));
     } else {
-      TRY(ParseNormalizer(field.bytes, base, model));
+      TRY(ParseNormalizer(field.bytes, base, model, normalizer));
     }
   }
   if (!has_trainer) return reader.Bad("no trainer specification");
   TRY(CheckIds(model));
+  TRY(CheckNormalizer(model, normalizer));
   return model;
 }
 

@@ -34,8 +34,12 @@ struct SpmPiece {
   PieceType type = PieceType::kNormal;
 };
 
+enum class SpmKind { kBpe, kUnigram };
+
 struct SpmModel {
+  SpmKind kind = SpmKind::kBpe;
   std::vector<SpmPiece> pieces;
+  std::string charsmap;  // precompiled_charsmap; empty: text stays as it is. Unigram only
   bool byte_fallback = false;
   bool add_dummy_prefix = true;
   // Whether text behind a control or added token gets the prefix too, not only the beginning of all
@@ -50,7 +54,7 @@ struct SpmModel {
 };
 
 // kCorrupt with the offset for bytes that are not such a message; kInvalidArgument naming what was
-// found for models of another kind (unigram, word, char) or with a normaliser other than identity;
+// found for models of another kind (word, char) and for BPE with a normaliser other than identity;
 // kExhausted beyond SpmLimits.
 Result<SpmModel> ParseSpmModel(std::string_view bytes);
 

@@ -40,6 +40,8 @@ TEST(LoadTokenizer, MistralModelsByThemselves) {
     ASSERT_TRUE(loaded) << loaded.error().message();
     EXPECT_EQ(loaded->tokenizer->FindControl("[INST]").value_or(0), inst);
     EXPECT_EQ(loaded->stop_tokens, std::vector<TokenId>{2});
+    EXPECT_EQ(loaded->mistral_version,
+              inst == 0 ? "v1" : std::string(name).substr(std::string(name).size() - 2));
   }
 }
 
@@ -51,7 +53,15 @@ TEST(LoadTokenizer, SaysWhatItFoundInstead) {
   Write(directory.path(), "tokenizer.json", "{}");
   const auto other = LoadTokenizer(directory.path());
   ASSERT_FALSE(other);
-  EXPECT_NE(other.error().message().find("tokenizer.json"), std::string::npos);
+  EXPECT_NE(other.error().message().find("tokenizer.json: model"), std::string::npos)
+      << other.error().message();
+  testing::TemporaryDirectory half;
+  Write(half.path(), "vocab.json", "{}");
+  const auto unclear = LoadTokenizer(half.path());
+  ASSERT_FALSE(unclear);
+  EXPECT_NE(unclear.error().message().find("'vocab.json'"), std::string::npos);
+  EXPECT_NE(LoadTokenizer(half.path(), TokenizerMode::kMistral).error().message().find("tekken"),
+            std::string::npos);
   EXPECT_EQ(LoadTokenizer(directory.path() + "/nothing").error().code(), ErrorCode::kNotFound);
 }
 
@@ -110,6 +120,60 @@ TEST(LoadTokenizer, AddedTokensAreAsShortAsPieces) {
   ASSERT_FALSE(longer);
   EXPECT_EQ(longer.error().code(), ErrorCode::kExhausted);
   EXPECT_NE(longer.error().message().find("added token 1024"), std::string::npos);
+}
+
+constexpr const char* kTokenizerJson =
+    R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]},
+        "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
+        "added_tokens":[{"id":3,"content":"<e>","special":true}]})";
+constexpr const char* kTekken =
+    R"({"config":{"pattern":"a+|b","default_vocab_size":22,"default_num_special_tokens":20,
+                  "version":"v7"},
+        "vocab":[{"rank":0,"token_bytes":"YQ=="},{"rank":1,"token_bytes":"Yg=="}]})";
+constexpr const char* kVocabTxt = "[UNK]\n[CLS]\n[SEP]\na\n##b\n";
+
+TEST(LoadTokenizer, FoldersOfTokenizerFiles) {
+  testing::TemporaryDirectory directory;
+  const std::string& path = directory.path();
+  Write(path, "vocab.txt", kVocabTxt);
+  EXPECT_EQ(LoadTokenizer(path)->tokenizer->Encode("ab"), (std::vector<TokenId>{3, 4}));
+  Write(path, "tokenizer.model", ReadText(std::string(kDemo) + "/tokenizer.model"));
+  EXPECT_EQ(LoadTokenizer(path)->tokenizer->vocab_size(), 1024);
+  Write(path, "tokenizer.json", kTokenizerJson);
+  Write(path, "tokenizer_config.json", R"({"eos_token":"<e>","chat_template":"T"})");
+  const auto json = LoadTokenizer(path);
+  ASSERT_TRUE(json) << json.error().message();
+  EXPECT_EQ(json->tokenizer->Encode("ab"), std::vector<TokenId>{2});
+  EXPECT_EQ(json->stop_tokens, std::vector<TokenId>{3});
+  EXPECT_EQ(json->chat_template, "T");
+  EXPECT_EQ(json->mistral_version, "");
+  // Mistral's own files count before the others, unless asked for those.
+  Write(path, "tokenizer.model.v3", ReadText(std::string(kDemo) + "/tokenizer.model"));
+  EXPECT_EQ(LoadTokenizer(path)->mistral_version, "v3");
+  Write(path, "tekken.json", kTekken);
+  const auto tekken = LoadTokenizer(path);
+  ASSERT_TRUE(tekken) << tekken.error().message();
+  EXPECT_EQ(tekken->mistral_version, "v7");
+  EXPECT_EQ(tekken->tokenizer->Encode("aab"), (std::vector<TokenId>{20, 20, 21}));
+  EXPECT_EQ(LoadTokenizer(path, TokenizerMode::kHuggingFace)->source, path + "/tokenizer.json");
+  EXPECT_EQ(LoadTokenizer(path, TokenizerMode::kMistral)->source, path + "/tekken.json");
+}
+
+TEST(LoadTokenizer, FilesByThemselves) {
+  testing::TemporaryDirectory directory;
+  const auto load = [&](const char* name, const char* content) {
+    Write(directory.path(), name, content);
+    const auto loaded = LoadTokenizer(directory.path() + "/" + name);
+    EXPECT_TRUE(loaded) << loaded.error().message();
+    return loaded->tokenizer->Encode("ab");
+  };
+  EXPECT_EQ(load("tokenizer.json", kTokenizerJson), std::vector<TokenId>{2});
+  EXPECT_EQ(load("some.json", kTokenizerJson), std::vector<TokenId>{2});
+  EXPECT_EQ(load("tekken.json", kTekken), (std::vector<TokenId>{20, 21}));
+  EXPECT_EQ(load("tekken_240911.json", kTekken), (std::vector<TokenId>{20, 21}));
+  EXPECT_EQ(load("vocab.txt", kVocabTxt), (std::vector<TokenId>{3, 4}));
+  Write(directory.path(), "odd.json", "{}");
+  EXPECT_FALSE(LoadTokenizer(directory.path() + "/odd.json"));
 }
 
 }  // namespace

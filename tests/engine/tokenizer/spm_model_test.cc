@@ -50,8 +50,7 @@ TEST(SpmModel, RefusesOtherKindsByName) {
     std::string_view expected;
   };
   const Case cases[] = {
-      {SmallModel(std::string("\x18\x01", 2) + ids), "'unigram'"},
-      {SmallModel(ids), "'unigram'"},  // the format's default
+      {SmallModel(std::string("\x18\x03", 2) + ids), "'word'"},
       {SmallModel(std::string("\x18\x04", 2) + ids), "'char'"},
       {SmallModel(trainer, Field(1, "nmt_nfkc")), "'nmt_nfkc'"},
       {SmallModel(trainer, Field(1, "identity") + Field(2, "x")), "'identity'"},
@@ -72,6 +71,22 @@ TEST(SpmModel, RefusesOtherKindsByName) {
   }
 }
 
+TEST(SpmModel, Unigram) {
+  const std::string ids(
+      "\xC8\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"
+      "\xD0\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01");  // bos, eos: -1
+  const auto plain = ParseSpmModel(SmallModel(ids));        // the format's default
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->kind, SpmKind::kUnigram);
+  EXPECT_EQ(plain->charsmap, "");
+  const auto mapped = ParseSpmModel(SmallModel(ids, Field(1, "nmt_nfkc") + Field(2, "x")));
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(mapped->charsmap, "x");
+  const auto bare = ParseSpmModel(SmallModel(ids, Field(1, "nmt_nfkc")));
+  ASSERT_FALSE(bare);
+  EXPECT_NE(bare.error().message().find("no table"), std::string::npos);
+}
+
 TEST(SpmModel, SurvivesEveryCutAndRandomDamage) {
   const std::string good = DemoModel();
   for (size_t length = 0; length < good.size(); length += 37) {
@@ -83,7 +98,7 @@ TEST(SpmModel, SurvivesEveryCutAndRandomDamage) {
     std::string bad = good;
     for (int i = 0; i < 4; ++i) bad[random() % bad.size()] = static_cast<char>(random());
     Result<SpmModel> model = ParseSpmModel(bad);
-    if (!model) continue;
+    if (!model || model->kind != SpmKind::kBpe) continue;
     const auto tokenizer = SpmTokenizer::Create(std::move(*model), true);
     if (tokenizer) (*tokenizer)->Encode("The quick brown fox, \xF0\x9F\xA6\x99");
   }

@@ -1,0 +1,113 @@
+#include "engine/tokenizer/internal/char_set.h"
+
+#include <algorithm>
+
+#include "engine/unicode/code_points.h"
+#include "engine/unicode/normal_form.h"
+#include "engine/unicode/tables.h"
+
+namespace skerry::engine::internal {
+namespace {
+
+constexpr uint32_t kLast = unicode::kCodePoints - 1;
+
+template <typename Holds>
+CharSet Where(Holds holds) {
+  std::vector<CharSet::Range> ranges;
+  for (uint32_t c = 0; c <= kLast; ++c) {
+    if (!holds(c)) continue;
+    if (!ranges.empty() && ranges.back().last + 1 == c) {
+      ranges.back().last = c;
+    } else {
+      ranges.push_back({c, c});
+    }
+  }
+  return CharSet(std::move(ranges));
+}
+
+}  // namespace
+
+CharSet::CharSet(std::vector<Range> ranges) {
+  std::ranges::sort(ranges);
+  for (const Range& range : ranges) {
+    if (!ranges_.empty() && range.first <= uint64_t{ranges_.back().last} + 1) {
+      ranges_.back().last = std::max(ranges_.back().last, range.last);
+    } else {
+      ranges_.push_back(range);
+    }
+  }
+}
+
+CharSet CharSet::OfCategories(unicode::CategorySet categories) {
+  std::vector<Range> ranges;
+  for (size_t i = 0; i < unicode::kCategoriesCount; ++i) {
+    const unicode::ValueRange& range = unicode::kCategories[i];
+    if (unicode::Bit(range.value) & categories) ranges.push_back({range.first, range.last});
+  }
+  if (categories & unicode::Bit(unicode::kCategoryCn)) {  // what no table lists
+    const CharSet listed = OfCategories(~unicode::Bit(unicode::kCategoryCn));
+    return CharSet(std::move(ranges)).Union(listed.Complement());
+  }
+  return CharSet(std::move(ranges));
+}
+
+CharSet CharSet::WhiteSpace() { return Where(unicode::IsWhiteSpace); }
+
+CharSet CharSet::WordChars() {
+  return OfCategories(unicode::kLetters | unicode::kMarks | unicode::Bit(unicode::kCategoryNd) |
+                      unicode::Bit(unicode::kCategoryPc));
+}
+
+CharSet CharSet::Han() {
+  std::vector<Range> ranges;
+  for (size_t i = 0; i < unicode::kHanCount; ++i) {
+    ranges.push_back({unicode::kHan[i].first, unicode::kHan[i].last});
+  }
+  return CharSet(std::move(ranges));
+}
+
+CharSet CharSet::All() { return {0, kLast}; }
+
+bool CharSet::Contains(uint32_t c) const {
+  const auto at = std::ranges::upper_bound(ranges_, c, {}, &Range::first);
+  return at != ranges_.begin() && c <= at[-1].last;
+}
+
+CharSet CharSet::Union(const CharSet& other) const {
+  std::vector<Range> all = ranges_;
+  all.insert(all.end(), other.ranges_.begin(), other.ranges_.end());
+  return CharSet(std::move(all));
+}
+
+CharSet CharSet::Complement() const {
+  CharSet out;
+  uint32_t next = 0;
+  for (const Range& range : ranges_) {
+    if (range.first > next) out.ranges_.push_back({next, range.first - 1});
+    next = range.last + 1;
+  }
+  if (next <= kLast) out.ranges_.push_back({next, kLast});
+  return out;
+}
+
+CharSet CharSet::Intersection(const CharSet& other) const {
+  return Complement().Union(other.Complement()).Complement();
+}
+
+CharSet CharSet::WithBothCases() const {
+  std::vector<Range> all = ranges_;
+  const auto add = [&](uint32_t c) { all.push_back({c, c}); };
+  for (const Range& range : ranges_) {
+    for (uint32_t c = range.first; c <= range.last; ++c) {
+      const uint32_t upper = unicode::SimpleUpper(c);
+      const uint32_t lower = unicode::SimpleLower(c);
+      if (upper != c) add(upper);
+      if (lower != c) add(lower);
+      if (c == 's' || c == 'S') add(0x17F);
+      if (c == 'k' || c == 'K') add(0x212A);
+    }
+  }
+  return CharSet(std::move(all));
+}
+
+}  // namespace skerry::engine::internal
