@@ -1,0 +1,65 @@
+// Random texts through `skerry-engine tokenize` and through another implementation of tokenizer.json
+// (@lenml/tokenizers): the same ids, with and without special tokens.
+//
+// Usage: node compare.mjs SKERRY_ENGINE [COUNT [SEED]]; exit 77 where the packages are not installed.
+// They are looked for in SKERRY_TOKENIZERS, a folder with node_modules (tests/e2e when unset); every
+// @lenml/tokenizer-NAME there is compared.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { RandomTexts } from "./texts.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const home = process.env.SKERRY_TOKENIZERS || join(here, "../../../e2e");
+const packages = join(home, "node_modules/@lenml");
+const names = existsSync(join(packages, "tokenizers"))
+  ? readdirSync(packages).filter((name) => name.startsWith("tokenizer-"))
+  : [];
+if (names.length === 0) {
+  console.log(`skipped: no @lenml/tokenizers and @lenml/tokenizer-NAME in ${packages} (npm ci in tests/e2e)`);
+  process.exit(77);
+}
+const resolve = createRequire(join(home, "package.json")).resolve;
+const { TokenizerLoader } = await import(pathToFileURL(resolve("@lenml/tokenizers")));
+
+const [engine, count = process.env.SKERRY_FULL_COUNTS === "1" ? "10000" : "1000", seed = "1"] = process.argv.slice(2);
+
+// `special`: names of added tokens become them.
+function tokenize(model, texts, special) {
+  const flags = ["tokenize", "--model", model, "--json", ...(special ? ["--special"] : [])];
+  const done = spawnSync(engine, flags, { input: JSON.stringify(texts), maxBuffer: 1 << 30 });
+  if (done.status !== 0) throw new Error(`skerry-engine: ${done.stderr}`);
+  return JSON.parse(done.stdout);
+}
+
+let failures = 0;
+function compare(name, kind, texts, ours, theirs) {
+  let different = 0;
+  texts.forEach((text, i) => {
+    if (JSON.stringify(ours[i]) === JSON.stringify(theirs[i])) return;
+    if (++different > 3) return;
+    const at = ours[i].findIndex((id, j) => id !== theirs[i][j]);
+    console.log(`${name}, ${kind}: ${JSON.stringify(text)}\n  ours   ${ours[i].slice(at, at + 12)}\n  theirs ${theirs[i].slice(at, at + 12)}`);
+  });
+  failures += different;
+  console.log(`${name}, ${kind}: ${texts.length} texts, ${different} different`);
+}
+
+for (const name of names) {
+  const folder = join(packages, name, "models");
+  const read = (file) => JSON.parse(readFileSync(join(folder, file), "utf8"));
+  const tokenizerJSON = read("tokenizer.json");
+  const other = TokenizerLoader.fromPreTrained({ tokenizerJSON, tokenizerConfig: read("tokenizer_config.json") });
+  const added = tokenizerJSON.added_tokens;
+  // Tokens that are found in every text, but only where nobody could mistake them for structure.
+  const structure = added.filter((token) => token.special || !(token.content in tokenizerJSON.model.vocab)).map((token) => token.content);
+  const random = new RandomTexts(Number(seed), structure);
+
+  const texts = Array.from({ length: Number(count) }, () => random.text());
+  compare(name, "text", texts, tokenize(folder, texts, false), texts.map((text) => other.encode(text, { add_special_tokens: false })));
+  const prompts = Array.from({ length: Math.ceil(Number(count) / 4) }, () => random.prompt());
+  compare(name, "prompt", prompts, tokenize(folder, prompts, true), prompts.map((text) => other.encode(text)));
+}
+process.exit(failures === 0 ? 0 : 1);
