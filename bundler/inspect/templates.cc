@@ -193,25 +193,59 @@ Result<std::vector<ChatTemplate>> ReadTemplates(const ModelFiles& files) {
   return collection.Take();
 }
 
+std::string_view TemplateChangeName(TemplateChange change) {
+  switch (change) {
+    case TemplateChange::kSame:
+      return "same";
+    case TemplateChange::kChanged:
+      return "changed";
+    case TemplateChange::kNew:
+      return "new";
+    case TemplateChange::kGone:
+      return "gone";
+  }
+  return "unknown";
+}
+
+std::vector<ComparedTemplate> CompareTemplates(std::span<const ChatTemplate> before,
+                                               std::span<const ChatTemplate> after) {
+  std::vector<ComparedTemplate> compared;
+  for (const ChatTemplate& now : after) {
+    const ChatTemplate* old = FindTemplate(before, now.name);
+    const TemplateChange change = old == nullptr    ? TemplateChange::kNew
+                                  : Same(*old, now) ? TemplateChange::kSame
+                                                    : TemplateChange::kChanged;
+    compared.push_back({now.name, now.sha256, change});
+  }
+  for (const ChatTemplate& old : before) {
+    if (FindTemplate(after, old.name) != nullptr) continue;
+    compared.push_back({old.name, old.sha256, TemplateChange::kGone});
+  }
+  std::sort(compared.begin(), compared.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return compared;
+}
+
 std::string DescribeTemplateChanges(std::span<const ChatTemplate> before,
                                     std::span<const ChatTemplate> after) {
   std::string text;
-  for (const ChatTemplate& old : before) {
-    const ChatTemplate* now = FindTemplate(after, old.name);
+  for (const ComparedTemplate& item : CompareTemplates(before, after)) {
+    if (item.change == TemplateChange::kSame) continue;
+    const ChatTemplate* old = FindTemplate(before, item.name);
+    const ChatTemplate* now = FindTemplate(after, item.name);
+    text += "chat template '" + item.name + "'";
     if (now == nullptr) {
-      text += "chat template '" + old.name + "' is gone\n";
-    } else if (!Same(old, *now)) {
-      text += "chat template '" + old.name + "' changed\n" +
-              UnifiedDiff("before/" + old.name, "now/" + old.name, old.text, now->text);
+      text += " is gone\n";
+    } else if (old == nullptr) {
+      text += " is new\n" + UnifiedDiff("/dev/null", "now/" + item.name, "", now->text);
+    } else {
+      text += " changed\n" +
+              UnifiedDiff("before/" + item.name, "now/" + item.name, old->text, now->text);
     }
   }
-  for (const ChatTemplate& now : after) {
-    if (FindTemplate(before, now.name) == nullptr) {
-      text += "chat template '" + now.name + "' is new\n" +
-              UnifiedDiff("/dev/null", "now/" + now.name, "", now.text);
-    }
-  }
-  return text;
+  if (text.size() <= kMaxChangesBytes) return text;
+  text.resize(text.rfind('\n', kMaxChangesBytes) + 1);
+  return text + "\\ the rest is not shown: too much has changed\n";
 }
 
 }  // namespace skerry::inspect

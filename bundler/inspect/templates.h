@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "appliance/base/result.h"
@@ -33,9 +34,24 @@ struct ChatTemplate {
 // names the file.
 Result<std::vector<ChatTemplate>> ReadTemplates(const ModelFiles& files);
 
-// What a person has to look at between two lists: "added", "removed" and unified diffs, safe to
-// print on a terminal (see UnifiedDiff), each line with a line feed. Empty when names and texts are
-// the same.
+enum class TemplateChange { kSame, kChanged, kNew, kGone };
+std::string_view TemplateChangeName(TemplateChange change);  // "same", "changed", "new", "gone"
+
+struct ComparedTemplate {
+  std::string name;
+  Sha256Digest sha256;  // of the later text; of the earlier one when it is gone
+  TemplateChange change = TemplateChange::kSame;
+};
+
+// Both lists by name.
+std::vector<ComparedTemplate> CompareTemplates(std::span<const ChatTemplate> before,
+                                               std::span<const ChatTemplate> after);
+
+inline constexpr size_t kMaxChangesBytes = 256 << 10;
+
+// What a person has to look at between two lists: what is new, gone or changed, with unified diffs,
+// safe to print on a terminal (see UnifiedDiff), each line with a line feed. Empty when names and
+// texts are the same. What is longer than kMaxChangesBytes is cut behind a line and says so.
 std::string DescribeTemplateChanges(std::span<const ChatTemplate> before,
                                     std::span<const ChatTemplate> after);
 

@@ -152,6 +152,35 @@ TEST(TemplatesTest, ChangesAreDescribed) {
   EXPECT_THAT(text, HasSubstr("+y\n"));
 }
 
+TEST(TemplatesTest, ListsAreComparedByName) {
+  const auto before =
+      Read({{"chat_template.jinja", "a"}, {"old.jinja", "x"}, {"same.jinja", "s"}}).value();
+  const auto after =
+      Read({{"chat_template.jinja", "b"}, {"more.jinja", "y"}, {"same.jinja", "s"}}).value();
+  Texts changes;
+  for (const ComparedTemplate& item : CompareTemplates(before, after)) {
+    changes.emplace_back(item.name, TemplateChangeName(item.change));
+    const bool gone = item.change == TemplateChange::kGone;
+    EXPECT_EQ(item.sha256 == Sha256::Of(std::string_view("x")), gone) << item.name;
+  }
+  EXPECT_THAT(changes, ElementsAre(Pair("default", "changed"), Pair("more", "new"),
+                                   Pair("old", "gone"), Pair("same", "same")));
+}
+
+TEST(TemplatesTest, ALongDescriptionIsCutBehindALine) {
+  Content many;
+  for (int i = 0; i < 4; ++i) {
+    std::string& text = many["t" + std::to_string(i) + ".jinja"];
+    for (int line = 0; line < 1500; ++line) {
+      text += std::to_string(line) + std::string(100, 'x') + "\n";
+    }
+  }
+  const std::string text = DescribeTemplateChanges({}, Read(many).value());
+  EXPECT_LE(text.size(), kMaxChangesBytes + 100);
+  EXPECT_GT(text.size(), kMaxChangesBytes - 200);
+  EXPECT_THAT(text, ::testing::EndsWith("x\n\\ the rest is not shown: too much has changed\n"));
+}
+
 TEST(TemplatesTest, RealTemplates) {
   SKERRY_REQUIRE_FIXTURES(fixtures);
   const auto folder = OpenFiles(fixtures + "/templates").value();
