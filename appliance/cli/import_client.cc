@@ -21,6 +21,8 @@ constexpr size_t kMaxFilesPerMessage = kMaxPassedFds - 1;
 // Leaves room in a line for the rest of the request and for what JSON makes of odd names.
 constexpr size_t kMaxNameBytesPerMessage = 8 << 10;
 constexpr uint64_t kMostVolumes = 1000;
+// The result has a diff of chat templates in it.
+constexpr size_t kMaxAnswerBytes = 1 << 20;
 
 Result<UniqueFd> Open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -96,7 +98,7 @@ class Conversation {
   Result<Json> Await() {
     for (;;) {
       TRY(WaitForLine());
-      const std::string line = TRY(ReadLine(connection_, kMaxControlLineBytes));
+      const std::string line = TRY(ReadLine(connection_, kMaxAnswerBytes));
       const Json json = TRY(ParseJson(line).WithContext("the importer's answer"));
       if (!json.is_object())
         return Error(ErrorCode::kCorrupt, "the importer's answer is no object");

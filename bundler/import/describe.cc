@@ -16,6 +16,15 @@ Json KeyList(const Keys& keys) {
   return list;
 }
 
+Json TemplateList(const std::vector<inspect::ComparedTemplate>& templates) {
+  Json list = Json::array();
+  for (const inspect::ComparedTemplate& item : templates) {
+    if (item.change == inspect::TemplateChange::kGone) continue;
+    list.push_back({{"name", item.name}, {"sha256", item.sha256.Hex()}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string DescribeImport(const reader::VerifiedBundle& bundle, const ImportFacts& facts) {
@@ -34,6 +43,7 @@ std::string DescribeImport(const reader::VerifiedBundle& bundle, const ImportFac
                      {"root_version", bundle.root_version()},
                      {"signers", KeyList(bundle.signers())},
                      {"size_bytes", manifest.DataBytes()},
+                     {"templates", TemplateList(facts.templates)},
                      {"version", manifest.version}};
   return DumpJson(json) + "\n";
 }

@@ -1,6 +1,5 @@
 #include "bundler/import/install.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
 
@@ -11,6 +10,7 @@
 #include "bundler/format/volume.h"
 #include "bundler/import/describe.h"
 #include "bundler/import/model_folder.h"
+#include "bundler/import/record.h"
 #include "bundler/inspect/model.h"
 #include "bundler/reader/volume_set.h"
 #include "bundler/trust/absorb.h"
@@ -134,6 +134,15 @@ class ImportJob {
       const Result<UniqueFd> lock = locks_.TakeFolder(Folder());
       if (lock) (void)RemoveTree(files_, Folder());
     }
+    const auto open = [this](size_t file_idx) {
+      return files_.OpenRead(StorePath() + "/files/" + manifest_.files[file_idx].name);
+    };
+    // What was read is good; what lies in the store, 'skerry models verify' checks.
+    const Result<void> reviewed = Review(open);
+    if (!reviewed) {
+      result_.warnings.push_back("in the store: " + reviewed.error().message() +
+                                 "; check it with 'skerry models verify " + result_.digest + "'");
+    }
     result_.already_present = true;
     return result_;
   }
@@ -162,11 +171,13 @@ class ImportJob {
   Result<void> CopyAndPublish() {
     hashes_ = TRY(Any().ReadHashes().WithContext(Quote(set_.parts().front().name)));
     folder_.emplace(files_, Folder() + "/model", manifest_);
-    TRY(Resume());
-    is_resumed_ = true;
+    const RecordSubject subject{files_, result_.digest, manifest_, map_, hashes_};
+    ChunkRecord record = TRY(ChunkRecord::Resume(subject, *folder_, options_.copy.window_chunks,
+                                                 FormatUtc(options_.clock->UnixMillis())));
+    record_.emplace(std::move(record));
     TRY(CheckSpace());
     TRY(folder_->MakeFiles());
-    Journal journal = TRY(StartJournal());
+    Journal journal = TRY(record_->StartJournal());
     TRY(PutProof());
     for (;;) {
       for (const reader::VolumeSet::Part& part : set_.parts()) TRY(Copy(part, journal));
@@ -177,70 +188,6 @@ class ImportJob {
     return Publish();
   }
 
-  // What an earlier try has recorded, after a look at the newest of it.
-  Result<void> Resume() {
-    done_.assign(map_.count(), false);
-    const std::optional<JournalState> state =
-        TRY(Journal::Read(files_, JournalPath(result_.digest)));
-    since_ = state ? state->head.since : FormatUtc(options_.clock->UnixMillis());
-    if (!state || state->head.digest != result_.digest || state->head.chunks != map_.count()) {
-      return {};
-    }
-    for (const RecordedChunks& range : state->ranges) {
-      for (uint64_t i = 0; i < range.count; ++i) done_[range.first + i] = true;
-    }
-    newest_ = NewestChunks(state->ranges);
-    const bool holds = TRY(RecordHolds());
-    if (!holds) {
-      done_.assign(map_.count(), false);
-      newest_.clear();
-    }
-    resumed_bytes_ = DoneBytes();
-    return {};
-  }
-
-  // The chunks recorded last, at most a window.
-  std::vector<uint64_t> NewestChunks(const std::vector<RecordedChunks>& ranges) const {
-    std::vector<uint64_t> newest;
-    for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
-      for (uint64_t i = range->count; i > 0 && newest.size() < options_.copy.window_chunks; --i) {
-        newest.push_back(range->first + i - 1);
-      }
-    }
-    std::sort(newest.begin(), newest.end());
-    return newest;
-  }
-
-  // Whether the files have what the journal says: all of them their size, and the chunks that were
-  // recorded last their content. A disk that lost more than that was lying about its syncs.
-  Result<bool> RecordHolds() const {
-    for (size_t i = 0; i < manifest_.files.size(); ++i) {
-      const format::ChunkRange chunks = map_.Of(i);
-      for (uint64_t chunk = chunks.first; chunk < chunks.last; ++chunk) {
-        if (!done_[chunk]) continue;
-        if (!folder_->HasFile(i)) return false;
-        break;
-      }
-    }
-    const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(format::kChunkBytes);
-    for (const uint64_t chunk : newest_) {
-      const format::ChunkPlace place = map_.At(chunk);
-      const std::unique_ptr<File> file = TRY(folder_->OpenRead(place.file_idx));
-      const size_t got = TRY(file->ReadAt(place.offset, {buffer.get(), place.size}));
-      if (got != place.size || !hashes_.Holds(chunk, {buffer.get(), got})) return false;
-      file->WillNotNeed(place.offset, place.size);
-    }
-    return true;
-  }
-
-  uint64_t DoneBytes() const {
-    uint64_t bytes = 0;
-    for (uint64_t chunk = 0; chunk < map_.count(); ++chunk) {
-      if (done_[chunk]) bytes += map_.At(chunk).size;
-    }
-    return bytes;
-  }
-
   Result<void> CheckSpace() {
     const uint64_t block = TRY(files_.BlockBytes());
     uint64_t needed = TRY(folder_->MissingBytes());
@@ -248,6 +195,7 @@ class ImportJob {
     const auto add = [&](uint64_t size) { needed += (size / block + 1) * block; };
     add(Any().manifest_text().size());
     add(Any().signatures_text().size());
+    add(map_.count() * sizeof(Sha256Digest::bytes));  // bundle/tree
     for (const format::RootText& root : Any().roots()) add(root.text.size());
     if (Any().revocations_text()) add(Any().revocations_text()->size());
     for (const format::FileEntry& entry : manifest_.documents) add(entry.size);
@@ -261,33 +209,20 @@ class ImportJob {
             std::to_string(needed + options_.reserved_bytes - free) + " more; nothing was written");
   }
 
-  Result<Journal> StartJournal() {
-    JournalState state;
-    state.head = {
-        result_.digest,        manifest_.id, manifest_.version, manifest_.release_seq, map_.count(),
-        manifest_.DataBytes(), since_};
-    // The newest ones last, so that a further try looks at them again.
-    std::vector<bool> older = done_;
-    for (const uint64_t chunk : newest_) older[chunk] = false;
-    for (uint64_t chunk = 0; chunk < map_.count(); ++chunk) {
-      if (older[chunk]) Append(state.ranges, chunk);
+  // The leaf hashes of all files, so that damage in the store can be told to a chunk.
+  std::string Leaves() const {
+    std::string text;
+    for (size_t i = 0; i < manifest_.files.size(); ++i) {
+      for (const Sha256Digest& leaf : hashes_.OfFile(i)) text += AsText(leaf.bytes);
     }
-    for (const uint64_t chunk : newest_) Append(state.ranges, chunk);
-    return Journal::Start(files_, JournalPath(result_.digest), state);
-  }
-
-  void Append(std::vector<RecordedChunks>& ranges, uint64_t chunk) const {
-    if (ranges.empty() || ranges.back().first + ranges.back().count != chunk) {
-      ranges.push_back({chunk, 0, 0});
-    }
-    ++ranges.back().count;
-    ranges.back().bytes += map_.At(chunk).size;
+    return text;
   }
 
   // What proves where the model is from, anew in every try: the signatures may be others.
   Result<void> PutProof() {
     TRY(folder_->Put("bundle/manifest", Any().manifest_text()));
     TRY(folder_->Put("bundle/signatures", Any().signatures_text()));
+    TRY(folder_->Put("bundle/tree", Leaves()));
     for (const format::RootText& root : Any().roots()) {
       TRY(folder_->Put("bundle/roots/" + std::to_string(root.version), root.text));
     }
@@ -326,12 +261,12 @@ class ImportJob {
     };
     work.open = [&](size_t file_idx) { return folder_->OpenWrite(file_idx); };
     CopyOptions copy = options_.copy;
-    const uint64_t before = DoneBytes();
+    const uint64_t before = record_->DoneBytes();
     copy.progress = [&](uint64_t copied_bytes) {
       if (!options_.progress) return;
-      options_.progress({before + copied_bytes, manifest_.DataBytes(), resumed_bytes_});
+      options_.progress({before + copied_bytes, manifest_.DataBytes(), record_->resumed_bytes()});
     };
-    TRY(CopyChunks(map_, work, done_, journal, copy));
+    TRY(CopyChunks(map_, work, record_->done(), journal, copy));
     TRY(part.bundle.CheckFraming().WithContext(name));
     media_[number]->Close();
     return {};
@@ -345,12 +280,8 @@ class ImportJob {
     const std::optional<format::Volume> any = Any().volume();
     if (!any) return needed;
     for (const uint64_t number : set_.Missing()) {
-      const format::ChunkRange range = format::Volume{number, any->chunks}.Range(map_.count());
-      const auto begin = done_.begin() + static_cast<ptrdiff_t>(range.first);
-      if (std::find(begin, begin + static_cast<ptrdiff_t>(range.count()), false) !=
-          begin + static_cast<ptrdiff_t>(range.count())) {
-        needed.numbers.push_back(number);
-      }
+      const format::Volume volume{number, any->chunks};
+      if (!record_->HasAll(volume.Range(map_.count()))) needed.numbers.push_back(number);
     }
     return needed;
   }
@@ -374,16 +305,33 @@ class ImportJob {
                                            "; import with these files, too");
   }
 
+  using OpenByIndex = std::function<Result<std::unique_ptr<File>>(size_t file_idx)>;
+
+  Result<void> Review(const OpenByIndex& open) {
+    result_.templates = TRY(ReviewTemplates(files_, result_.digest, manifest_, open));
+    const std::string& warning = result_.templates.warning;
+    if (!warning.empty()) result_.warnings.push_back(warning);
+    return {};
+  }
+
+  // Whether the files are a model that may travel, and which templates it has.
+  Result<inspect::ModelFormat> Inspect() {
+    // What was written, not what a medium might answer now.
+    const OpenByIndex open = [this](size_t file_idx) { return folder_->OpenRead(file_idx); };
+    const inspect::ModelFormat format = TRY(inspect::InspectFiles(manifest_, open));
+    TRY(Review(open));
+    return format;
+  }
+
   Result<void> Publish() {
     ImportFacts facts;
-    // What was written, not what a medium might answer now.
-    const Result<inspect::ModelFormat> format = inspect::InspectFiles(
-        manifest_, [this](size_t file_idx) { return folder_->OpenRead(file_idx); });
+    const Result<inspect::ModelFormat> format = Inspect();
     if (!format) {
       is_refused_ = format.error().code() != ErrorCode::kIo;
       return format.error();
     }
     facts.model_format = *format;
+    facts.templates = result_.templates.templates;
     if (permit_) facts.permit = permit_->digest;
     facts.unix_millis = options_.clock->UnixMillis();
     TRY(folder_->Put("import.json", DescribeImport(Any(), facts)));
@@ -410,12 +358,12 @@ class ImportJob {
 
   // Keeps or removes what an import has copied that failed with `error`.
   Error Leave(const Error& error) {
-    if (!is_resumed_) {
+    if (!record_) {
       (void)files_.Remove(Folder());  // only if it is empty: an earlier try's work stays
       return error;
     }
-    const uint64_t kept = DoneBytes();
-    if (is_refused_ || std::find(done_.begin(), done_.end(), true) == done_.end()) {
+    const uint64_t kept = record_->DoneBytes();
+    if (is_refused_ || !record_->HasAny()) {
       (void)RemoveTree(files_, Folder());
       return error;
     }
@@ -441,13 +389,9 @@ class ImportJob {
   reader::ChunkHashes hashes_;
 
   std::optional<ModelFolder> folder_;
-  std::string since_;
-  std::vector<bool> done_;        // durable and recorded
-  std::vector<uint64_t> newest_;  // of those an earlier try has recorded
-  uint64_t resumed_bytes_ = 0;
-  std::set<uint64_t> copied_;  // numbers of volumes
-  bool is_resumed_ = false;    // done_ tells what the folder has
-  bool is_refused_ = false;    // for its content
+  std::optional<ChunkRecord> record_;  // as soon as it is known what the folder has
+  std::set<uint64_t> copied_;          // numbers of volumes
+  bool is_refused_ = false;            // for its content
 
   ImportResult result_;
 };

@@ -16,6 +16,7 @@
 #include "appliance/base/result.h"
 #include "bundler/import/copy.h"
 #include "bundler/import/staging.h"
+#include "bundler/import/template_review.h"
 #include "bundler/trust/trust_store.h"
 
 namespace skerry::import {
@@ -49,6 +50,7 @@ struct ImportResult {
   uint64_t release_seq = 0;
   std::optional<std::string> expires;  // the manifest's
   bool already_present = false;
+  TemplateReview templates;
   std::vector<std::string> warnings;  // for the operator; nothing was refused because of them
 };
 

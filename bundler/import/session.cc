@@ -189,13 +189,24 @@ class Session {
 };
 
 Json ToJson(const ImportResult& result) {
-  const Json content = {{"already_present", result.already_present},
-                        {"digest", result.digest},
-                        {"expires", result.expires ? Json(*result.expires) : Json()},
-                        {"id", result.id},
-                        {"release_seq", result.release_seq},
-                        {"version", result.version},
-                        {"warnings", result.warnings}};
+  const TemplateReview& review = result.templates;
+  Json templates = Json::array();
+  for (const inspect::ComparedTemplate& item : review.templates) {
+    templates.push_back({{"change", inspect::TemplateChangeName(item.change)},
+                         {"name", item.name},
+                         {"sha256", item.sha256.Hex()}});
+  }
+  const Json content = {
+      {"already_present", result.already_present},
+      {"compared_with", review.compared_with ? Json(*review.compared_with) : Json()},
+      {"digest", result.digest},
+      {"expires", result.expires ? Json(*result.expires) : Json()},
+      {"id", result.id},
+      {"release_seq", result.release_seq},
+      {"template_diff", review.diff},
+      {"templates", std::move(templates)},
+      {"version", result.version},
+      {"warnings", result.warnings}};
   return {{"result", content}};
 }
 

@@ -43,6 +43,12 @@ TEST_F(InstallTest, StoreHasTheModelByItsNamesAndTheProof) {
   EXPECT_EQ("sha256-" + Sha256::Of(std::string_view(manifest)).Hex(), digest_);
   EXPECT_TRUE(files.Exists(place + "/bundle/signatures"));
   EXPECT_EQ(ReadAll(files, place + "/bundle/roots/1").value(), office_.root_text);
+  std::string leaves;
+  ArchiveParts parts(bundle_);
+  for (const char* id : {"0", "1", "2", "3", "4", "5"}) {
+    leaves += parts.At(std::string("meta/tree/00000") + id);
+  }
+  EXPECT_EQ(ReadAll(files, place + "/bundle/tree").value(), leaves);
   const Json json = ParseJson(ReadAll(files, place + "/import.json").value()).value();
   EXPECT_EQ(GetString(json, "digest").value(), digest_);
   EXPECT_EQ(GetString(json, "id").value(), "acme/tiny");
@@ -206,6 +212,67 @@ TEST_F(InstallTest, ProgressCountsWhatAnEarlierTryHasDone) {
   EXPECT_EQ(last.done_bytes, last.total_bytes);
   EXPECT_GT(last.resumed_bytes, 0U);
   EXPECT_LT(last.resumed_bytes, last.total_bytes);
+}
+
+// --- chat templates
+
+class ImportedTemplatesTest : public ImportWorld {
+ protected:
+  ImportedTemplatesTest() { Prepare(files_); }
+  std::string WithTemplate(uint64_t seq, const std::string& text) const {
+    std::map<std::string, std::string> model = Model();
+    model["chat_template.jinja"] = text;
+    build::CreateOptions options = office_.Options();
+    options.release_seq = seq;
+    return office_.Pack(model, options).value();
+  }
+  MemoryFiles files_;
+};
+
+TEST_F(ImportedTemplatesTest, AreRecordedAndComparedWithTheReleaseBefore) {
+  const Result<ImportResult> first = Import(files_, WithTemplate(1, "hello\n"));
+  ASSERT_TRUE(first) << first.error().message();
+  ASSERT_EQ(first->templates.templates.size(), 1U);
+  EXPECT_FALSE(first->templates.compared_with);
+  EXPECT_EQ(first->templates.diff, "");
+  const Json json =
+      ParseJson(ReadAll(files_, "store/" + first->digest + "/import.json").value()).value();
+  const std::string sha256 = Sha256::Of(std::string_view("hello\n")).Hex();
+  EXPECT_EQ(json["templates"], Json::array({{{"name", "default"}, {"sha256", sha256}}}));
+
+  const std::string next = WithTemplate(2, "bye\n");
+  for (const bool present : {false, true}) {
+    const Result<ImportResult> second = Import(files_, next);
+    ASSERT_TRUE(second) << second.error().message();
+    EXPECT_EQ(second->already_present, present);
+    EXPECT_EQ(second->templates.compared_with, 1U);
+    EXPECT_THAT(second->templates.diff, HasSubstr("-hello\n+bye\n"));
+  }
+}
+
+TEST_F(ImportedTemplatesTest, ThatCannotBeListedAreRefused) {
+  std::map<std::string, std::string> model = SmallModel();
+  const std::string good(100, 'x');
+  model["tokenizer_config.json"] = "{\"chat_template\":{\"good\":\"" + good + "\"}}";
+  std::string bundle = office_.Pack(model, office_.Options()).value();
+  std::string bad = model["tokenizer_config.json"];
+  bad.replace(bad.find("good"), 4, "b/ad");
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    const size_t at = bundle.find(from);
+    ASSERT_NE(at, std::string::npos);
+    bundle.replace(at, from.size(), to);
+  };
+  const Sha256Digest old_leaf = Sha256::Of(std::string(1, '\0') + model["tokenizer_config.json"]);
+  const Sha256Digest new_leaf = Sha256::Of(std::string(1, '\0') + bad);
+  replace(model["tokenizer_config.json"], bad);
+  replace(AsText(old_leaf.bytes), AsText(new_leaf.bytes));
+  replace(old_leaf.Hex(), new_leaf.Hex());
+  Sign(bundle);
+  const Result<ImportResult> result = Import(files_, bundle);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message(), HasSubstr("'tokenizer_config.json'"));
+  EXPECT_TRUE(Below(files_, "store/").empty());
+  EXPECT_TRUE(Below(files_, "staging/").empty());
 }
 
 // --- Volumes
