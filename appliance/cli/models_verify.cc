@@ -60,6 +60,7 @@ Json ToJson(const ModelReport& report) {
   for (const Damage& item : report.damage) {
     damage.push_back({{"file", item.file},
                       {"what", item.what},
+                      {"exact", item.exact},
                       {"first_chunk", item.first_chunk},
                       {"last_chunk", item.last_chunk}});
   }
@@ -68,12 +69,24 @@ Json ToJson(const ModelReport& report) {
           {"good", report.damage.empty()}, {"damage", std::move(damage)}};
 }
 
+// " (chunk 3, from byte 12582912 on)"; nothing where chunks say nothing.
+std::string DescribePlace(const Damage& item) {
+  if (!item.exact && item.last_chunk == item.first_chunk) return "";
+  const std::string last = std::to_string(item.last_chunk);
+  std::string chunks = " (chunk " + last;
+  if (item.last_chunk != item.first_chunk) {
+    chunks = std::string(item.exact ? " (chunks " : " (somewhere in chunks ") +
+             std::to_string(item.first_chunk) + " to " + last;
+  }
+  return chunks + " of 4 MiB, from byte " + std::to_string(item.first_chunk * format::kChunkBytes) +
+         " on)";
+}
+
 void Print(const ModelReport& report) {
   std::cout << (report.damage.empty() ? "good     " : "DAMAGED  ") << report.id << " "
             << report.version << "  " << report.digest << "\n";
   for (const Damage& item : report.damage) {
-    std::cout << "  " << item.file << " " << item.what << " (chunks " << item.first_chunk << " to "
-              << item.last_chunk << " of 4 MiB)\n";
+    std::cout << "  " << item.file << " " << item.what << DescribePlace(item) << "\n";
   }
 }
 

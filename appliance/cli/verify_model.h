@@ -11,15 +11,19 @@
 
 namespace skerry::cli {
 
-// A file that is not what the manifest says.
+// A file that is not what the manifest says, or a stretch of one.
 struct Damage {
   std::string file;
   std::string what;
-  // Chunks of 4 MiB among which the damage is, from 0: the store keeps the root of a file's tree
-  // only, so a content that differs is somewhere in the whole file.
+  // Chunks of 4 MiB, from 0. `exact`: each of them is damaged. Otherwise the damage is somewhere
+  // among them: the store of an earlier version has no leaf hashes.
   uint64_t first_chunk = 0;
   uint64_t last_chunk = 0;
+  bool exact = false;
 };
+
+// A file with more damaged stretches than this has the rest of them in one that is not exact.
+inline constexpr size_t kMaxStretches = 16;
 
 struct ModelReport {
   std::string digest;  // "sha256-HEX"
@@ -35,10 +39,10 @@ struct ModelCheck {
       progress;  // any thread, one a time
 };
 
-// Reads every byte of store/`digest` of the data directory `files`; memory is threads x 4 MiB. A
-// file that is damaged, cannot be read, is missing or is there without being in the manifest is in
-// the report. kNotFound when the store has no such model, kCorrupt when its manifest does not hash
-// to the folder's name.
+// Reads every byte of store/`digest` of the data directory `files`; memory is threads x 4 MiB and
+// the leaf hashes. A file that is damaged, cannot be read, is missing or is there without being in
+// the manifest is in the report. kNotFound when the store has no such model, kCorrupt when its
+// manifest does not hash to the folder's name.
 Result<ModelReport> VerifyStoredModel(FileSystem& files, const std::string& digest,
                                       const ModelCheck& check = {});
 

@@ -39,6 +39,24 @@ class VerifyModelTest : public ::testing::Test {
     ASSERT_TRUE(MakeDirectories(files_, ParentDirectory(Path(name))).has_value());
     ASSERT_TRUE(WriteAtomically(files_, Path(name), content).has_value());
   }
+  // As an import of this version leaves them.
+  void WriteLeaves() {
+    std::string text;
+    for (const std::string_view content : {std::string_view("{}"), std::string_view(big_)}) {
+      for (size_t at = 0; at < content.size(); at += format::kChunkBytes) {
+        const Sha256Digest leaf =
+            format::LeafHash(AsBytes(content.substr(at, format::kChunkBytes)));
+        text += AsText(leaf.bytes);
+      }
+    }
+    Write("bundle/tree", text);
+  }
+  // The big file with the first bytes of some chunks changed.
+  void Damage(const std::vector<size_t>& chunks) {
+    std::string changed = big_;
+    for (const size_t chunk : chunks) changed[chunk * format::kChunkBytes] ^= 1;
+    Write("files/sub/big.bin", changed);
+  }
   ModelReport Report() { return VerifyStoredModel(files_, digest_).value(); }
 
   const std::string big_ = std::string(2 * format::kChunkBytes + 5, 'x');
@@ -70,6 +88,48 @@ TEST_F(VerifyModelTest, AFlippedBitIsFoundInEveryChunk) {
     ASSERT_EQ(report.damage.size(), 1u);
     EXPECT_EQ(report.damage[0].file, "sub/big.bin");
     EXPECT_EQ(report.damage[0].last_chunk, 2u);
+    EXPECT_FALSE(report.damage[0].exact) << "without the leaf hashes";
+  }
+}
+
+TEST_F(VerifyModelTest, LeafHashesTellTheChunk) {
+  WriteLeaves();
+  EXPECT_TRUE(Report().damage.empty());
+  Damage({1});
+  ModelReport report = Report();
+  ASSERT_EQ(report.damage.size(), 1u);
+  EXPECT_TRUE(report.damage[0].exact);
+  EXPECT_EQ(report.damage[0].first_chunk, 1u);
+  EXPECT_EQ(report.damage[0].last_chunk, 1u);
+  Damage({0, 2});
+  report = Report();
+  ASSERT_EQ(report.damage.size(), 2u);
+  EXPECT_EQ(report.damage[0].last_chunk, 0u);
+  EXPECT_EQ(report.damage[1].first_chunk, 2u);
+  Damage({1, 2});
+  report = Report();
+  ASSERT_EQ(report.damage.size(), 1u);
+  EXPECT_EQ(report.damage[0].first_chunk, 1u);
+  EXPECT_EQ(report.damage[0].last_chunk, 2u);
+  EXPECT_TRUE(report.damage[0].exact);
+}
+
+// Hashes that were changed are said to be so, and nothing is judged by them.
+TEST_F(VerifyModelTest, DamagedLeafHashesAreNotBelieved) {
+  WriteLeaves();
+  std::string text = ReadAll(files_, Path("bundle/tree")).value();
+  text[40] ^= 1;  // of the big file
+  for (const std::string& bad : {text, text + "x", text.substr(1), std::string()}) {
+    Write("bundle/tree", bad);
+    Write("files/sub/big.bin", big_);
+    ModelReport report = Report();
+    ASSERT_EQ(report.damage.size(), 1u);
+    EXPECT_EQ(report.damage[0].file, "bundle/tree");
+    Damage({1});
+    report = Report();
+    ASSERT_EQ(report.damage.size(), 2u);
+    EXPECT_EQ(report.damage[1].file, "sub/big.bin");
+    EXPECT_FALSE(report.damage[1].exact);
   }
 }
 
