@@ -8,6 +8,9 @@ namespace skerry::trust {
 
 namespace {
 
+// The highest number that a manifest can carry (docs/formats/bundle.md, "Manifest").
+constexpr uint64_t kMaxReleaseSeq = (uint64_t{1} << 53) - 1;
+
 std::string ReleaseText(uint64_t release_seq) { return "release " + std::to_string(release_seq); }
 
 Error BelowFloor(const Release& release, const Floor& floor, const std::string& permit) {
@@ -18,10 +21,16 @@ Error BelowFloor(const Release& release, const Floor& floor, const std::string& 
           : ReleaseText(floor.release_seq) + " of " + format::Quote(release.id) +
                 " has been imported, so " + ReleaseText(release.release_seq) +
                 " is a step back (rollback)";
-  return Error(ErrorCode::kUntrusted,
-               what + "; " + permit + "ask the release officer for release " +
-                   std::to_string(floor.release_seq + 1) +
-                   " or later, or for a rollback permit for bundle sha256-" + release.bundle.Hex());
+  const std::string bundle = "bundle sha256-" + release.bundle.Hex();
+  // No manifest can carry a higher number: somebody signed it to keep honest releases out.
+  const std::string ask =
+      floor.release_seq >= kMaxReleaseSeq
+          ? "no release can be higher; whoever signed that one may have meant to keep all others "
+            "out: ask the release officer for a rollback permit for " +
+                bundle + ", if need be under a new root (docs/operate/key-theft.md)"
+          : "ask the release officer for release " + std::to_string(floor.release_seq + 1) +
+                " or later, or for a rollback permit for " + bundle;
+  return Error(ErrorCode::kUntrusted, what + "; " + permit + ask);
 }
 
 StandingReason ReasonOf(RevokedBy revoked_by) {

@@ -50,6 +50,21 @@ TEST_F(FloorTest, Rollback) {
   EXPECT_THAT(Refusal(At(5, "another five")), HasSubstr("another bundle has been imported"));
 }
 
+// Nobody is sent for a release that no manifest can carry.
+TEST_F(FloorTest, AboveTheHighestNumberThereIsOnlyAPermit) {
+  constexpr uint64_t kHighest = (uint64_t{1} << 53) - 1;
+  state_.floors["acme/tiny"] = {kHighest - 1, Sha256::Of("thief")};
+  EXPECT_THAT(Refusal(At(4)), HasSubstr("release 9007199254740991 or later"));
+  state_.floors["acme/tiny"].release_seq = kHighest;
+  const std::string refusal = Refusal(At(4));
+  EXPECT_EQ(refusal.find("9007199254740992"), std::string::npos) << refusal;
+  EXPECT_THAT(refusal, HasSubstr("no release can be higher"));
+  EXPECT_THAT(refusal, HasSubstr("rollback permit for bundle sha256-" + At(4).bundle.Hex()));
+  EXPECT_THAT(refusal, HasSubstr("new root"));
+  const SignedPermit permit = Permit(At(4));
+  EXPECT_EQ(CheckFloor(state_, At(4), &permit).value(), FloorOutcome::kPermit);
+}
+
 TEST_F(FloorTest, PermitLetsOneBundleIn) {
   state_.floors["acme/tiny"] = {5, Sha256::Of("five")};
   const SignedPermit permit = Permit(At(3));
