@@ -1,6 +1,8 @@
 #include "bundler/reader/volume_set.h"
 
 #include <algorithm>
+#include <mutex>
+#include <optional>
 
 #include "bundler/format/layout.h"
 #include "bundler/format/names.h"
@@ -39,6 +41,8 @@ Error DoesNotBelong(const std::string& name, const VolumeSet::Part& first, const
                                                 "; give the volumes of one bundle and one split");
 }
 
+Error ReadOnly() { return Error(ErrorCode::kInternal, "a bundle is never written"); }
+
 // One file of a bundle, over the volumes that have it.
 class FileOfSet : public File {
  public:
@@ -70,10 +74,56 @@ class FileOfSet : public File {
   Result<void> Truncate(uint64_t) override { return ReadOnly(); }
 
  private:
-  static Error ReadOnly() { return Error(ErrorCode::kInternal, "a bundle is never written"); }
-
   const VolumeSet& set_;
   const size_t file_idx_;
+};
+
+// The same, chunk by chunk and with their hashes compared. Keeps the chunk that was read last.
+class CheckedFile : public File {
+ public:
+  CheckedFile(const VolumeSet& set, size_t file_idx, const ChunkHashes& hashes)
+      : set_(set),
+        hashes_(hashes),
+        size_(set.parts().front().bundle.manifest().files[file_idx].size),
+        first_chunk_(set.parts().front().bundle.map().Of(file_idx).first) {}
+
+  Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
+    const std::lock_guard lock(mu_);
+    size_t done = 0;
+    while (done < out.size() && offset + done < size_) {
+      const uint64_t at = offset + done;
+      TRY(Load(first_chunk_ + at / format::kChunkBytes));
+      const size_t within = at % format::kChunkBytes;
+      const size_t count = std::min(out.size() - done, chunk_bytes_ - within);
+      std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(within), count,
+                  out.begin() + static_cast<ptrdiff_t>(done));
+      done += count;
+    }
+    return done;
+  }
+  Result<uint64_t> Size() const override { return size_; }
+  Result<void> Append(std::span<const uint8_t>) override { return ReadOnly(); }
+  Result<void> Sync() override { return ReadOnly(); }
+  Result<void> Truncate(uint64_t) override { return ReadOnly(); }
+
+ private:
+  Result<void> Load(uint64_t chunk) const {
+    if (chunk_ == chunk) return {};
+    chunk_.reset();
+    buffer_.resize(std::min<uint64_t>(size_, format::kChunkBytes));
+    chunk_bytes_ = TRY(set_.ReadChunk(chunk, hashes_, buffer_));
+    chunk_ = chunk;
+    return {};
+  }
+
+  const VolumeSet& set_;
+  const ChunkHashes& hashes_;
+  const uint64_t size_;
+  const uint64_t first_chunk_;
+  mutable std::mutex mu_;
+  mutable std::vector<uint8_t> buffer_;    // guarded by mu_
+  mutable std::optional<uint64_t> chunk_;  // what buffer_ has; guarded by mu_
+  mutable size_t chunk_bytes_ = 0;         // of it; guarded by mu_
 };
 
 }  // namespace
@@ -164,6 +214,10 @@ Result<size_t> VolumeSet::ReadChunk(uint64_t chunk, const ChunkHashes& hashes,
 
 std::unique_ptr<File> VolumeSet::OpenFile(size_t file_idx) const {
   return std::make_unique<FileOfSet>(*this, file_idx);
+}
+
+std::unique_ptr<File> VolumeSet::OpenChecked(size_t file_idx, const ChunkHashes& hashes) const {
+  return std::make_unique<CheckedFile>(*this, file_idx, hashes);
 }
 
 std::string DescribeVolume(const BundleContents& bundle) {

@@ -52,6 +52,10 @@ class VolumeSet {
   // A file of the bundle, read only, whatever volumes it lies in; not hashed again. The set must
   // outlive it. Reading what is missing fails with kNotFound.
   std::unique_ptr<File> OpenFile(size_t file_idx) const;
+  // The same, but every byte only after the hash of its chunk was compared with `hashes`, which
+  // must outlive it too: for looking into a bundle that was not read as a whole. kCorrupt naming
+  // file and place. Memory: one chunk.
+  std::unique_ptr<File> OpenChecked(size_t file_idx, const ChunkHashes& hashes) const;
 
  private:
   std::vector<Part> parts_;

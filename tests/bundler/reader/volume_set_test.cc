@@ -113,6 +113,7 @@ TEST_F(VolumeSetTest, TogetherInAnyOrderTheyAreTheBundle) {
     EXPECT_TRUE(hashes.Holds(chunk, AsBytes(content)));
     EXPECT_FALSE(hashes.Holds(chunk, AsBytes(content + "x")));
     EXPECT_EQ(ReadAll(*set.OpenFile(chunk)).value(), content) << name;
+    EXPECT_EQ(ReadAll(*set.OpenChecked(chunk, hashes)).value(), content) << name;
     ++chunk;
   }
   EXPECT_TRUE(inspect::InspectFiles(
@@ -231,6 +232,48 @@ TEST_F(VolumeSetTest, ReadingWhatIsMissingNamesTheVolume) {
               HasSubstr("volume 2 of 3 is missing"));
   EXPECT_EQ(set.Find(2), nullptr);
   EXPECT_THAT(ReadAll(*set.OpenFile(2)).error().message(), HasSubstr("volume 2 of 3"));
+}
+
+// A bundle that nobody has read yet: what is given out was compared with the signed hashes.
+TEST_F(VolumeSetTest, ACheckedFileGivesOutNothingThatWasChanged) {
+  std::map<std::string, std::string> model = FiveFiles();
+  std::string big(format::kChunkBytes + 100, 'x');
+  for (size_t i = 0; i < big.size(); i += 4096) big[i] = static_cast<char>('a' + i / 4096 % 26);
+  model["notes.txt"] = big;
+  std::string bundle = office_.Pack(model, office_.Options()).value();
+  const auto open = [&](const StringFile& file) {
+    VolumeSet set;
+    EXPECT_TRUE(set.Add("x.skb", UnverifiedBundle::Open(file).value().Verify(trust_).value()));
+    return set;
+  };
+  constexpr size_t kNotes = 3;
+  {
+    const StringFile file(bundle);
+    const VolumeSet set = open(file);
+    const ChunkHashes hashes = set.parts().front().bundle.ReadHashes().value();
+    const std::unique_ptr<File> notes = set.OpenChecked(kNotes, hashes);
+    EXPECT_EQ(notes->Size().value(), big.size());
+    std::string part(200, '\0');
+    const size_t at = format::kChunkBytes - 100;
+    const auto bytes = std::span(reinterpret_cast<uint8_t*>(part.data()), part.size());
+    EXPECT_EQ(notes->ReadAt(at, bytes).value(), 200U);
+    EXPECT_EQ(part, big.substr(at)) << "over the border of two chunks";
+    EXPECT_EQ(notes->ReadAt(big.size() - 1, bytes).value(), 1U);
+    EXPECT_EQ(notes->ReadAt(big.size(), bytes).value(), 0U);
+  }
+  const size_t second = bundle.find(big.substr(0, 8192)) + format::kChunkBytes;
+  bundle[second] ^= 1;
+  const StringFile file(bundle);
+  const VolumeSet set = open(file);
+  const ChunkHashes hashes = set.parts().front().bundle.ReadHashes().value();
+  const std::unique_ptr<File> notes = set.OpenChecked(kNotes, hashes);
+  uint8_t byte[1];
+  EXPECT_EQ(notes->ReadAt(0, byte).value(), 1U) << "the first chunk is whole";
+  const Result<size_t> damaged = notes->ReadAt(format::kChunkBytes + 50, byte);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(damaged.error().message(), HasSubstr("'x.skb'"));
+  EXPECT_EQ(notes->ReadAt(7, byte).value(), 1U);
 }
 
 TEST_F(VolumeSetTest, ClaimsTellTheVolume) {
