@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "appliance/admin/store_models.h"
 #include "appliance/base/control.h"
 #include "appliance/base/json.h"
 
@@ -113,7 +114,8 @@ Json ToJson(const InstanceStatus& status) {
           {"state", std::string(LoadStateName(status.state))},
           {"detail", status.detail},
           {"restarts", status.restarts},
-          {"confirmed", status.confirmed}};
+          {"confirmed", status.confirmed},
+          {"warning", status.warning}};
 }
 
 }  // namespace
@@ -150,10 +152,12 @@ Result<ApiReply> Api::Route(const ApiRequest& request) {
     const std::string& item = segments->back();
     const bool is_delete = request.method == "DELETE";
     if (name == "tokens" && is_delete) return DeleteToken(item);
+    if (name == "models" && is_delete) return DeleteModel(item);
     if (name == "trust" && item == "reload" && is_post) return PostTrustReload();
     if (name == "instances" && is_get) return GetInstance(item);
     if (name == "instances" && is_delete) return DeleteInstance(item);
-    known = name == "tokens" || name == "instances" || (name == "trust" && item == "reload");
+    known = name == "tokens" || name == "models" || name == "instances" ||
+            (name == "trust" && item == "reload");
   }
   if (!known) return unknown;
   return ErrorReply(Invalid("'" + request.path + "' has no method " + request.method), 405);
@@ -174,6 +178,7 @@ Result<ApiReply> Api::GetStatus() {
   Json instances = Json::array();
   for (const InstanceStatus& status : instances_.List()) instances.push_back(ToJson(status));
   const policy::Policy policy = core_.publisher().Current();
+  const settings::RevokedModels revoked_policy = core_.settings().revoked_models;
   return Reply(200, {{"generation", policy.generation},
                      {"proxy", {{"confirmed", core_.publisher().Confirm(policy.generation)}}},
                      {"supervisor", {{"answers", core_.supervisor().List().has_value()}}},
@@ -183,6 +188,7 @@ Result<ApiReply> Api::GetStatus() {
                      {"trust",
                       {{"root_version", trust.root_version},
                        {"revocations", trust.revocations},
+                       {"revoked_models", settings::RevokedModelsName(revoked_policy)},
                        {"floors", trust.floors}}},
                      {"instances", std::move(instances)}});
 }
@@ -221,6 +227,8 @@ Result<ApiReply> Api::GetModels() {
     Json json = ToJson(model.row, model.present);
     json["standing"] = model.standing.revoked() ? "revoked" : "good";
     json["standing_detail"] = model.standing.text;
+    json["may_load"] = model.may_load;
+    json["templates"] = model.templates ? TemplatesToJson(*model.templates) : Json();
     models.push_back(std::move(json));
   }
   return Reply(200, {{"models", std::move(models)}});
@@ -231,9 +239,18 @@ Result<ApiReply> Api::PostModel(const std::string& body) {
   TRY(RefuseUnknownKeys(json, {"digest"}));
   const std::string digest = TRY(GetString(json, "digest"));
   const RegisteredModel registered = TRY(models_.Register(digest));
+  // The list that came with it may revoke what runs.
+  const std::vector<std::string> unloaded = TRY(instances_.UnloadRevoked());
   Json reply = ToJson(registered.row, true);
+  reply["unloaded"] = unloaded;
   reply["already_registered"] = registered.already_registered;
   return Reply(registered.already_registered ? 200 : 201, reply);
+}
+
+Result<ApiReply> Api::DeleteModel(const std::string& name) {
+  const RemovedModel removed = TRY(models_.Remove(name));
+  return Reply(
+      200, {{"digest", removed.digest}, {"id", removed.id}, {"size_bytes", removed.size_bytes}});
 }
 
 // A command has changed trust/.

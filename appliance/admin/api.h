@@ -41,6 +41,7 @@ class Api {
   Result<ApiReply> DeleteToken(const std::string& id);
   Result<ApiReply> GetModels();
   Result<ApiReply> PostModel(const std::string& body);
+  Result<ApiReply> DeleteModel(const std::string& name);
   Result<ApiReply> GetInstances();
   Result<ApiReply> PostInstance(const std::string& body);
   Result<ApiReply> GetInstance(const std::string& iid);

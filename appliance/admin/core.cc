@@ -28,6 +28,7 @@ Core::Core(std::string data_directory, const Clock& clock)
 Result<std::unique_ptr<Core>> Core::Open(const std::string& data_directory, const Clock& clock) {
   std::unique_ptr<Core> core(new Core(data_directory, clock));
   core->files_ = TRY(OpenFiles(data_directory));
+  core->settings_ = TRY(settings::ReadSettings(*core->files_));
   for (const char* folder : {"admin", "policy", "journal", "journal/admin", "store"}) {
     TRY(MakeDirectories(*core->files_, folder));
   }

@@ -12,6 +12,7 @@
 #include "appliance/base/files.h"
 #include "appliance/base/json.h"
 #include "appliance/base/result.h"
+#include "appliance/settings/settings.h"
 #include "appliance/store/store.h"
 #include "appliance/supervisor/protocol.h"
 
@@ -26,7 +27,8 @@ class Core {
 
   const std::string& data_directory() const { return data_directory_; }
   const Clock& clock() const { return clock_; }
-  FileSystem& files() { return *files_; }  // rooted at the data directory
+  const settings::Settings& settings() const { return settings_; }  // as of Open
+  FileSystem& files() { return *files_; }                           // rooted at the data directory
   Publisher& publisher() { return *publisher_; }
   supervisor::Client& supervisor() { return supervisor_; }
 
@@ -50,6 +52,7 @@ class Core {
 
   const std::string data_directory_;
   const Clock& clock_;
+  settings::Settings settings_;
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<Publisher> publisher_;
   supervisor::Client supervisor_;

@@ -138,9 +138,19 @@ Result<store::InstanceRow> Instances::NewRow(const store::ModelRow& model,
   return row;
 }
 
+Result<std::string> Instances::CheckMayRun(const store::InstanceRow& row,
+                                           const std::string& known) {
+  std::string warning = TRY(models_.CheckStanding(row.model));
+  if (warning.empty() || warning == known) return warning;
+  LogWarning("REVOKED MODEL IN USE as '" + row.alias + "' (instance " + row.iid +
+             "), because [trust] revoked_models is \"warn\": " + warning);
+  TRY(core_.Record("revoked-model-used", row.iid, nullptr,
+                   {{"alias", row.alias}, {"model", row.model}, {"reason", warning}}));
+  return warning;
+}
+
 Result<InstanceStatus> Instances::Load(const LoadRequest& request) {
   const store::ModelRow model = TRY(models_.Find(request.model));
-  TRY(models_.CheckStanding(model.digest));
   Instance instance;
   instance.first_load = true;
   instance.launched = true;
@@ -148,6 +158,7 @@ Result<InstanceStatus> Instances::Load(const LoadRequest& request) {
   InstanceStatus& status = instance.status;
   status.model_id = model.id;
   status.row = TRY(NewRow(model, request));
+  status.warning = TRY(CheckMayRun(status.row, ""));
   const store::InstanceRow row = status.row;
   const Result<store::AliasRow> alias =
       core_.WithStore([&](store::Store& store) { return store.AddInstance(row); });
@@ -204,9 +215,13 @@ Result<UnloadResult> Instances::Unload(const std::string& name) {
 Result<std::vector<std::string>> Instances::UnloadRevoked() {
   std::vector<std::string> unloaded;
   for (const InstanceStatus& status : List()) {
-    const Result<void> good = models_.CheckStanding(status.row.model);
-    if (good) continue;
-    LogWarning("'" + status.row.alias + "' is unloaded: " + good.error().message());
+    const Result<std::string> warning = CheckMayRun(status.row, status.warning);
+    if (!warning && warning.error().code() != ErrorCode::kUntrusted) return warning.error();
+    if (warning) {
+      Change(status.row.iid, [&](Instance& changed) { changed.status.warning = *warning; });
+      continue;
+    }
+    LogWarning("'" + status.row.alias + "' is unloaded: " + warning.error().message());
     const Result<UnloadResult> result = Unload(status.row.iid);
     // Somebody else was faster.
     if (!result && result.error().code() == ErrorCode::kNotFound) continue;
@@ -304,11 +319,13 @@ void Instances::StopStrangers(const std::vector<supervisor::InstanceInfo>& runni
 // What is to run since an earlier start.
 void Instances::Launch(const store::InstanceRow& row) {
   if (!Take(row.iid)) return;
-  Result<void> started = models_.CheckStanding(row.model);
+  const Result<std::string> warning = CheckMayRun(row, "");
+  Result<void> started = warning ? Result<void>() : warning.error();
   if (started) started = core_.Record("instance-started", row.iid, nullptr, Describe(row));
   if (started) started = core_.supervisor().Start({row.iid, row.model, row.flags});
   GiveBack(row.iid, [&](Instance& changed) {
     changed.launched = started.has_value();
+    if (warning) changed.status.warning = *warning;
     if (started) return;
     changed.status.detail = started.error().message();
     // Trying again may help when somebody was not there, not otherwise.

@@ -34,6 +34,7 @@ struct InstanceStatus {
   std::string detail;  // why it failed, or how it last ended
   int restarts = 0;
   bool confirmed = false;  // the proxy has its alias
+  std::string warning;     // its model was revoked, and the settings let it go on: why; or empty
 };
 
 struct UnloadResult {
@@ -64,7 +65,8 @@ class Instances {
   // which finishes the replies it is giving.
   Result<UnloadResult> Unload(const std::string& name);
 
-  // Unloads every instance whose model is revoked; returns their aliases. The first error ends it.
+  // Unloads every instance whose model is revoked, or says so in log and audit where the settings
+  // let it go on; returns the aliases of the unloaded. The first error ends it.
   Result<std::vector<std::string>> UnloadRevoked();
 
  private:
@@ -95,6 +97,9 @@ class Instances {
   void GiveBack(const std::string& iid, const std::function<void(Instance&)>& change);
   // Waits until it can be taken for unloading. kNotFound, kUnavailable.
   Result<Instance> TakeForUnload(const std::string& name);
+  // Whether the model of `row` may run by its standing, and the instance's warning; one that is new
+  // is logged and recorded first.
+  Result<std::string> CheckMayRun(const store::InstanceRow& row, const std::string& known);
   Result<store::InstanceRow> NewRow(const store::ModelRow& model, const LoadRequest& request);
   void Insert(Instance instance);
   void Erase(const std::string& iid);

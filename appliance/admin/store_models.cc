@@ -65,7 +65,44 @@ Result<store::ModelRow> ReadStoredModel(FileSystem& files, const std::string& di
   const ErrorCode code =
       row.error().code() == ErrorCode::kIo ? ErrorCode::kIo : ErrorCode::kCorrupt;
   return Error(code, "stored model '" + digest + "': " + row.error().message() +
-                         "; remove that folder and import the bundle again");
+                         "; remove it with 'skerry models rm " + digest +
+                         "' and import the bundle again");
+}
+
+Result<std::optional<std::vector<receipts::Template>>> TemplatesOfImport(const Json& import_json) {
+  const auto list = import_json.find("templates");
+  if (list == import_json.end()) return std::optional<std::vector<receipts::Template>>();
+  if (!list->is_array()) {
+    return Error(ErrorCode::kCorrupt, "field 'templates' must be an array");
+  }
+  std::vector<receipts::Template> templates;
+  for (const Json& item : *list) {
+    receipts::Template entry;
+    entry.name = TRY(GetString(item, "name"));
+    const std::string sha256 = TRY(GetString(item, "sha256"));
+    entry.sha256 = TRY(Sha256Digest::FromHex(sha256));
+    templates.push_back(std::move(entry));
+  }
+  return std::optional(std::move(templates));
+}
+
+std::optional<std::vector<receipts::Template>> ReadStoredTemplates(FileSystem& files,
+                                                                   const std::string& digest) {
+  const Result<std::string> text =
+      ReadAll(files, "store/" + digest + "/import.json", kMaxImportBytes);
+  if (!text) return std::nullopt;
+  const Result<Json> json = ParseJson(*text);
+  if (!json) return std::nullopt;
+  Result<std::optional<std::vector<receipts::Template>>> templates = TemplatesOfImport(*json);
+  return templates ? std::move(*templates) : std::nullopt;
+}
+
+Json TemplatesToJson(const std::vector<receipts::Template>& templates) {
+  Json list = Json::array();
+  for (const receipts::Template& item : templates) {
+    list.push_back({{"name", item.name}, {"sha256", item.sha256.Hex()}});
+  }
+  return list;
 }
 
 Result<std::vector<std::string>> ListStoredModels(FileSystem& files) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "appliance/admin/recorded_trust.h"
 #include "appliance/admin/store_models.h"
 #include "appliance/base/json.h"
 #include "appliance/base/log.h"
@@ -17,17 +18,13 @@ namespace {
 
 constexpr size_t kMaxImportBytes = 1 << 20;
 
-Json Describe(const trust::Floor& floor) {
-  return {{"bundle", floor.digest.Hex()}, {"release_seq", floor.release_seq}};
-}
+// Of the database: what the journal was told last, as JSON.
+constexpr char kRecordedSetting[] = "recorded_trust";
 
-Json Describe(const trust::SignedRoot& root) {
-  return {{"fingerprint", root.fingerprint.Hex()}, {"version", root.root.version}};
-}
-
-std::optional<receipts::FloorFact> FloorOf(const trust::TrustState& state, const std::string& id) {
-  const auto floor = state.floors.find(id);
-  if (floor == state.floors.end()) return std::nullopt;
+std::optional<receipts::FloorFact> FloorOf(const std::map<std::string, trust::Floor>& floors,
+                                           const std::string& id) {
+  const auto floor = floors.find(id);
+  if (floor == floors.end()) return std::nullopt;
   return receipts::FloorFact{floor->second.release_seq, floor->second.digest};
 }
 
@@ -62,15 +59,8 @@ Result<void> ReadImport(const Json& json, receipts::Receipt& receipt) {
   if (permit != json.end() && permit->is_string()) {
     receipt.permit = TRY(Sha256Digest::FromHex(permit->get_ref<const std::string&>()));
   }
-  const auto templates = json.find("templates");
-  if (templates == json.end() || !templates->is_array()) return {};
-  for (const Json& item : *templates) {
-    receipts::Template entry;
-    entry.name = TRY(GetString(item, "name"));
-    const std::string sha256 = TRY(GetString(item, "sha256"));
-    entry.sha256 = TRY(Sha256Digest::FromHex(sha256));
-    receipt.templates.push_back(std::move(entry));
-  }
+  std::optional<std::vector<receipts::Template>> templates = TRY(TemplatesOfImport(json));
+  if (templates) receipt.templates = std::move(*templates);
   return {};
 }
 
@@ -96,32 +86,20 @@ Result<receipts::Receipt> ReceiptOf(FileSystem& files, const std::string& digest
 
 }  // namespace
 
-Result<void> TrustKeeper::RecordChanges(const trust::TrustState& before,
-                                        const trust::TrustState& after) {
-  const trust::SignedRoot& old_root = before.roots.newest();
-  const trust::SignedRoot& new_root = after.roots.newest();
-  if (old_root.fingerprint != new_root.fingerprint) {
-    TRY(core_.Record("trust-root-changed", "root", Describe(old_root), Describe(new_root)));
-  }
-  if (before.revocations.sequence != after.revocations.sequence) {
-    TRY(core_.Record("revocations-changed", "revocations",
-                     {{"sequence", before.revocations.sequence}},
-                     {{"sequence", after.revocations.sequence}}));
-  }
-  for (const Sha256Digest& permit : after.used_permits) {
-    if (before.used_permits.contains(permit)) continue;
-    TRY(core_.Record("permit-used", permit.Hex(), nullptr, nullptr));
-  }
-  for (const auto& [id, floor] : after.floors) {
-    const auto old = before.floors.find(id);
-    if (old != before.floors.end() && old->second == floor) continue;
-    TRY(core_.Record("floor-changed", id,
-                     old == before.floors.end() ? Json() : Describe(old->second), Describe(floor)));
-  }
-  return {};
+Result<RecordedTrust> TrustKeeper::LoadRecorded() {
+  const std::optional<std::string> text =
+      TRY(core_.WithStore([](store::Store& store) { return store.Setting(kRecordedSetting); }));
+  return text ? ParseRecordedTrust(*text) : RecordedTrust();
 }
 
-Result<void> TrustKeeper::WriteReceipts(const trust::TrustState& before,
+Result<void> TrustKeeper::SaveRecorded(const RecordedTrust& before, const RecordedTrust& after) {
+  if (before == after) return {};
+  const std::string text = SerializeRecordedTrust(after);
+  return core_.WithStore(
+      [&](store::Store& store) { return store.PutSetting(kRecordedSetting, text); });
+}
+
+Result<void> TrustKeeper::WriteReceipts(const RecordedTrust& before,
                                         const trust::TrustState& after) {
   if (after.taken.empty()) return {};
   const receipts::Identity identity = TRY(receipts::Identity::Open(core_.files()));
@@ -140,8 +118,8 @@ Result<void> TrustKeeper::WriteReceipts(const trust::TrustState& before,
       if (root.root.version == receipt->root_version) receipt->root_fingerprint = root.fingerprint;
     }
     receipt->revocations = after.revocations.sequence;
-    receipt->floor_before = FloorOf(before, receipt->id);
-    receipt->floor_after = FloorOf(after, receipt->id);
+    receipt->floor_before = FloorOf(before.floors, receipt->id);
+    receipt->floor_after = FloorOf(after.floors, receipt->id);
     receipt->software = software_;
     const receipts::SignedReceipt next = ledger.Prepare(std::move(*receipt));
     TRY(core_.Record("receipt-written", digest, nullptr,
@@ -158,15 +136,18 @@ Result<void> TrustKeeper::Refresh() {
     return {};
   }
   const trust::TrustLock trust_lock = TRY(trust::TrustLock::Take(core_.data_directory()));
-  const trust::TrustState stored = TRY(trust::LoadTrust(core_.files()));
-  trust::TrustState state = stored;
+  trust::TrustState state = TRY(trust::LoadTrust(core_.files()));
   const std::vector<std::string> warnings = TRY(trust::AbsorbStore(core_.files(), state));
   for (const std::string& warning : warnings) LogWarning("trust: " + warning);
-  // What a command changed below trust/ while this service ran is recorded here, too.
-  TRY(RecordChanges(state_ ? *state_ : stored, state));
-  // Before the floors are saved: a power cut must not lose what the floor was before.
-  TRY(WriteReceipts(stored, state));
+  const RecordedTrust before = TRY(LoadRecorded());
+  const RecordedTrust after = ToRecorded(state);
+  for (const TrustChange& change : TrustChanges(before, after)) {
+    TRY(core_.Record(change.action, change.target, change.before, change.after));
+  }
+  // Before it is remembered as recorded: a power cut must not lose what the floor was before.
+  TRY(WriteReceipts(before, state));
   TRY(trust::SaveTrust(core_.files(), state));
+  TRY(SaveRecorded(before, after));
   state_ = std::move(state);
   return {};
 }

@@ -13,6 +13,8 @@
 
 namespace skerry::admin {
 
+struct RecordedTrust;
+
 // Thread-safe.
 class TrustKeeper {
  public:
@@ -20,9 +22,10 @@ class TrustKeeper {
   TrustKeeper(Core& core, std::string software) : core_(core), software_(std::move(software)) {}
 
   // Reads trust/ anew (a command may have changed it) and takes over what lies in the store: roots,
-  // lists and permits that came with models, floors, receipts that are not written yet. Every
-  // change is recorded before it is made; doing it again changes nothing more, so whatever a power
-  // cut left out is made up for at the next start. Without a trust root there is nothing to do.
+  // lists and permits that came with models, floors, receipts that are not written yet. Whatever
+  // differs from what the journal was told last is recorded, whoever changed it and when; doing it
+  // again changes nothing more, so whatever a power cut left out is made up for at the next start.
+  // Without a trust root there is nothing to do.
   // Errors of the files below trust/ and receipts/, and kUnavailable when a change cannot be
   // recorded.
   Result<void> Refresh();
@@ -39,8 +42,10 @@ class TrustKeeper {
   trust::Standing StandingOf(const std::string& digest) const;
 
  private:
-  Result<void> RecordChanges(const trust::TrustState& before, const trust::TrustState& after);
-  Result<void> WriteReceipts(const trust::TrustState& before, const trust::TrustState& after);
+  // What the journal was told last.
+  Result<RecordedTrust> LoadRecorded();
+  Result<void> SaveRecorded(const RecordedTrust& before, const RecordedTrust& after);
+  Result<void> WriteReceipts(const RecordedTrust& before, const trust::TrustState& after);
 
   Core& core_;
   const std::string software_;

@@ -1,4 +1,4 @@
-// bundle create|verify|inspect.
+// bundle create|verify; inspect has a file of its own.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +12,7 @@
 #include "appliance/base/files.h"
 #include "appliance/base/json.h"
 #include "appliance/base/progress.h"
+#include "appliance/cli/bundle_common.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/signing.h"
 #include "bundler/format/layout.h"
@@ -24,35 +25,11 @@ namespace skerry::cli {
 namespace {
 
 struct Options {
-  std::vector<std::string> files;  // inspect: one
+  std::vector<std::string> files;
   std::string trust;
   bool deep = false;
   bool json = false;
 };
-
-Json KeyIds(const std::vector<trust::KeyId>& ids) {
-  Json array = Json::array();
-  for (const trust::KeyId& id : ids) array.push_back(id.Hex());
-  return array;
-}
-
-Result<trust::TrustState> ReadTrust(const Context& context, const Options& options) {
-  if (options.trust.empty()) {
-    const std::unique_ptr<FileSystem> data = TRY(OpenFiles(context.data_directory));
-    return trust::LoadTrust(*data);
-  }
-  const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  const std::string text = TRY(ReadAll(*files, options.trust, format::kMaxRootFileBytes));
-  trust::TrustState state;
-  state.roots = TRY(trust::ParseRootChain(text).WithContext("'" + options.trust + "'"));
-  return state;
-}
-
-Json OrNull(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
-
-Json VolumeNumber(const std::optional<format::Volume>& volume) {
-  return volume ? Json(volume->number) : Json();
-}
 
 // What was verified, and what else there is to say about it.
 struct Verified {
@@ -62,7 +39,7 @@ struct Verified {
 };
 
 Result<Verified> Verify(const Context& context, const Options& options) {
-  const trust::TrustState trust = TRY(ReadTrust(context, options));
+  const trust::TrustState trust = TRY(ReadTrust(context, options.trust));
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
   Verified verified;
   std::vector<reader::NamedFile> archives;
@@ -113,7 +90,7 @@ void PrintJson(const Verified& verified) {
        verified.model_format ? Json(inspect::ModelFormatName(*verified.model_format)) : Json()},
       {"release_seq", manifest.release_seq},
       {"root_version", bundle.root_version()},
-      {"signers", KeyIds(bundle.signers())},
+      {"signers", KeyIdList(bundle.signers())},
       {"valid", true},
       {"version", manifest.version},
       {"volume", set.parts().size() == 1 ? VolumeNumber(bundle.volume()) : Json()},
@@ -163,60 +140,6 @@ Result<void> RunVerify(const Context& context, const Options& options) {
   return result;
 }
 
-Json FilesJson(const std::vector<format::FileEntry>& entries) {
-  Json array = Json::array();
-  for (const format::FileEntry& entry : entries) {
-    array.push_back({{"name", entry.name}, {"sha256", entry.sha256.Hex()}, {"size", entry.size}});
-  }
-  return array;
-}
-
-Result<void> RunInspect(const Options& options) {
-  const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
-  const std::string& path = options.files.front();
-  const std::unique_ptr<File> file = TRY(files->OpenRead(path));
-  const std::string context = "'" + path + "'";
-  const reader::UnverifiedBundle bundle =
-      TRY(reader::UnverifiedBundle::Open(*file).WithContext(context));
-  const reader::UnverifiedBundle::Claims claims = TRY(bundle.ReadClaims().WithContext(context));
-  const format::Manifest& manifest = claims.manifest;
-  if (options.json) {
-    const Json json = {{"digest", "sha256-" + claims.digest.Hex()},
-                       {"documents", FilesJson(manifest.documents)},
-                       {"expires", OrNull(manifest.expires)},
-                       {"files", FilesJson(manifest.files)},
-                       {"id", manifest.id},
-                       {"kind", format::KindName(manifest.kind)},
-                       {"release_seq", manifest.release_seq},
-                       {"signers", KeyIds(claims.signers)},
-                       {"verified", false},
-                       {"version", manifest.version},
-                       {"volume", VolumeNumber(claims.volume)},
-                       {"volumes", claims.volume_count}};
-    std::cout << DumpJson(json) << "\n";
-    WarnIfPast(manifest.expires);
-    return {};
-  }
-  std::cout << "NOT VERIFIED: what the bundle says of itself; 'skerry bundle verify' checks it\n"
-            << format::KindName(manifest.kind) << "     " << manifest.id << " " << manifest.version
-            << ", release " << manifest.release_seq << "\n"
-            << "digest    sha256-" << claims.digest.Hex() << "\n";
-  if (claims.volume) {
-    std::cout << "volume    " << claims.volume->number << " of " << claims.volume_count << "\n";
-  }
-  for (const trust::KeyId& id : claims.signers) {
-    std::cout << "signed by " << trust::Grouped(id) << "\n";
-  }
-  for (const auto* entries : {&manifest.files, &manifest.documents}) {
-    for (const format::FileEntry& entry : *entries) {
-      std::cout << entry.sha256.Hex() << "  " << entry.name << " (" << FormatBytes(entry.size)
-                << (entries == &manifest.documents ? ", document)" : ")") << "\n";
-    }
-  }
-  WarnIfPast(manifest.expires);
-  return {};
-}
-
 }  // namespace
 
 void AddBundleCommands(CLI::App& app, Context& context) {
@@ -245,14 +168,7 @@ void AddBundleCommands(CLI::App& app, Context& context) {
   verify->callback(
       [&context, options] { context.run = [&] { return RunVerify(context, *options); }; });
 
-  CLI::App* inspect =
-      bundle->add_subcommand("inspect", "Show what a bundle says of itself, unverified");
-  inspect->add_option("file", options->files, "Bundle, or a volume of one")
-      ->required()
-      ->expected(1)
-      ->type_name("NAME.skb");
-  inspect->add_flag("--json", options->json, "Print JSON");
-  inspect->callback([&context, options] { context.run = [&] { return RunInspect(*options); }; });
+  AddBundleInspectCommand(*bundle, context);
 }
 
 }  // namespace skerry::cli

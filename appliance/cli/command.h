@@ -43,14 +43,16 @@ void AddTrustCommands(CLI::App& app, Context& context);     // trust init|accept
 void AddBundleCommands(CLI::App& app, Context& context);    // bundle create|verify|inspect
 void AddImportCommand(CLI::App& app, Context& context);     // import
 void AddServeCommand(CLI::App& app, Context& context);      // serve
-void AddModelsCommands(CLI::App& app, Context& context);    // models ls|ps|load|unload
+void AddModelsCommands(CLI::App& app, Context& context);    // models ls|ps|load|unload|verify|rm
 void AddReceiptsCommands(CLI::App& app, Context& context);  // receipts ls|show|verify|key
 void AddTokensCommands(CLI::App& app, Context& context);    // tokens create|ls|revoke
 void AddAskCommand(CLI::App& app, Context& context);        // ask
 void AddStatusCommand(CLI::App& app, Context& context);     // status
 void AddAuditCommands(CLI::App& app, Context& context);     // audit verify|ls
 void AddDoctorCommand(CLI::App& app, Context& context);     // doctor
-// models verify
+// Parts of the groups above.
 void AddModelsVerifyCommand(CLI::App& models, Context& context);
+void AddModelsRmCommand(CLI::App& models, Context& context);
+void AddBundleInspectCommand(CLI::App& bundle, Context& context);
 
 }  // namespace skerry::cli

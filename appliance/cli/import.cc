@@ -154,11 +154,12 @@ Result<Json> Transfer(const Context& context, const Options& options) {
 void PrintTemplates(const Json& result) {
   for (const Json& item : ListOf(result, "templates")) {
     const std::string change = TextOf(item, "change");
-    std::cout << "template  " << TextOf(item, "name") << ": " << change << "\n";
+    std::cout << "template  " << TextOf(item, "name") << ": " << change << ", sha256 "
+              << TextOf(item, "sha256") << "\n";
   }
   const std::string diff = TextOf(result, "template_diff");
   if (diff.empty()) return;
-  std::cout << "\nthe chat template changed since release " << IntOf(result, "compared_with")
+  std::cout << "\nthe chat templates changed since release " << IntOf(result, "compared_with")
             << ":\n\n"
             << diff << (diff.ends_with('\n') ? "" : "\n");
 }
@@ -187,8 +188,13 @@ Result<void> RunImport(const Context& context, const Options& options) {
   }
   if (running) {
     AdminClient admin = TRY(AdminClient::Connect(context.data_directory));
-    TRY(admin.Post("/models", {{"digest", digest}})
-            .WithContext("the model is in the store, but the appliance did not register it"));
+    const Json registered =
+        TRY(admin.Post("/models", {{"digest", digest}})
+                .WithContext("the model is in the store, but the appliance did not register it"));
+    for (const std::string& alias : StringsOf(registered, "unloaded")) {
+      std::cerr << "skerry: warning: the bundle's revocation list revokes the model of '" << alias
+                << "', which was unloaded\n";
+    }
   }
   if (!options.json) return Print(result);
   std::cout << DumpJson(result) << "\n";

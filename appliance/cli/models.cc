@@ -1,4 +1,4 @@
-// `skerry models ls|ps|load|unload`.
+// `skerry models ls|ps|load|unload`; verify and rm have files of their own.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -49,9 +49,11 @@ Result<void> ListModels(const Context& context, bool json) {
                                  : std::string("missing");
     std::string imported = TextOf(model, "imported_at").substr(0, 16);
     if (imported.size() == 16) imported[10] = ' ';
+    std::string standing = TextOf(model, "standing");
+    if (standing != "good" && FlagOf(model, "may_load")) standing = "REVOKED, may load";
     table.Add({TextOf(model, "id"), TextOf(model, "version"),
-               std::to_string(IntOf(model, "release_seq")), size, imported,
-               TextOf(model, "standing"), TextOf(model, "digest").substr(0, kShownDigest)});
+               std::to_string(IntOf(model, "release_seq")), size, imported, standing,
+               TextOf(model, "digest").substr(0, kShownDigest)});
   }
   std::cout << table.Text() << std::flush;
   return {};
@@ -71,9 +73,13 @@ Result<void> ListInstances(const Context& context, bool json) {
   }
   Table table({"ALIAS", "STATE", "MODEL", "INSTANCE", "RESTARTS", "DETAIL"});
   for (const Json& item : instances) {
+    const std::string warning = TextOf(item, "warning");
+    std::string detail = TextOf(item, "detail");
+    if (!warning.empty())
+      detail = "REVOKED MODEL: " + warning + (detail.empty() ? "" : "; ") + detail;
     table.Add({TextOf(item, "alias") + (FlagOf(item, "default") ? " (default)" : ""),
                TextOf(item, "state"), TextOf(item, "model_id"), TextOf(item, "id"),
-               std::to_string(IntOf(item, "restarts")), TextOf(item, "detail")});
+               std::to_string(IntOf(item, "restarts")), detail});
   }
   std::cout << table.Text() << std::flush;
   return {};
@@ -131,6 +137,11 @@ Result<void> Load(const Context& context, const LoadOptions& options) {
   const Json accepted = TRY(admin.Post("/instances", request));
   const std::string id = TRY(GetString(accepted, "id"));
   const std::string alias = TRY(GetString(accepted, "alias"));
+  const std::string warning = TextOf(accepted, "warning");
+  if (!warning.empty()) {
+    std::cerr << "skerry: WARNING: a revoked model is loaded, because skerry.toml allows it: "
+              << warning << std::endl;
+  }
   const Json loaded = TRY(AwaitLoaded(admin, id, alias));
   if (!FlagOf(loaded, "confirmed")) {
     std::cerr << "skerry: the proxy has not confirmed the alias yet" << std::endl;
@@ -174,11 +185,13 @@ void AddModelsCommands(CLI::App& app, Context& context) {
   AddListCommand(*models, context, "ps", "List what is loaded", ListInstances);
 
   AddModelsVerifyCommand(*models, context);
+  AddModelsRmCommand(*models, context);
 
   CLI::App* load = models->add_subcommand("load", "Load a model and wait until it answers");
   AddDataOption(*load, context);
   auto options = std::make_shared<LoadOptions>();
-  load->add_option("model", options->model, "Id (ORG/NAME, newest release) or digest")
+  load->add_option("model", options->model,
+                   "Id (ORG/NAME, newest release) or digest (8 digits of it are enough)")
       ->required()
       ->type_name("MODEL");
   load->add_option("--alias", options->alias, "Public name (the id's last part, when not given)");

@@ -25,6 +25,7 @@
 #include "appliance/cli/layout.h"
 #include "appliance/cli/listen.h"
 #include "appliance/cli/services.h"
+#include "appliance/settings/settings.h"
 #include "appliance/supervisor/server.h"
 
 namespace skerry::cli {
@@ -96,6 +97,8 @@ Result<void> Appliance::PrepareFiles() {
   files_ = TRY(OpenFiles(data_));
   DirectoryLock lock = TRY(DirectoryLock::Take(data_, "skerry serve"));
   lock_ = std::make_unique<DirectoryLock>(std::move(lock));
+  // A mistake in it is said here rather than in the log of a service that does not start.
+  TRY(settings::ReadSettings(*files_));
   // A killed appliance may have left facts about itself.
   TRY(RemoveTree(*files_, "run"));
   TRY(MakeLayout(*files_));

@@ -210,6 +210,7 @@ Result<std::vector<std::string>> AbsorbStore(FileSystem& files, TrustState& stat
   std::vector<Candidate> candidates;
   std::set<Sha256Digest> still_there;
   for (const DirectoryEntry& entry : entries) {
+    if (entry.name.starts_with(kTakenOutPrefix)) continue;
     if (entry.kind != FileKind::kDirectory || !IsFolderName(entry.name)) {
       absorber.warnings.push_back("store/" + format::Quote(entry.name) + ": no model's folder");
       continue;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "appliance/base/files.h"
@@ -12,6 +13,9 @@
 #include "bundler/trust/trust_store.h"
 
 namespace skerry::trust {
+
+// Begins the name of a folder in the store that is no model any more and about to be removed.
+inline constexpr std::string_view kTakenOutPrefix = "removed-";
 
 // Goes through the models in `files`/store that are not in state.taken and takes over what holds
 // under the state's roots and those that a model came with; checks every signature again. Doing it

@@ -72,6 +72,9 @@ TEST_F(ApiTest, Refusals) {
       {"DELETE", "tokens/..%2F..", "", 404, "not_found"},
       {"POST", "models", R"({"digest":"../policy"})", 400, "invalid_argument"},
       {"POST", "models", R"({"digest":"sha256-)" + std::string(64, 'a') + "\"}", 404, "not_found"},
+      {"GET", "models/acme%2Ftiny", "", 405, "invalid_argument"},
+      {"DELETE", "models/acme%2Ftiny", "", 404, "not_found"},
+      {"DELETE", "models/..%2Fpolicy", "", 404, "not_found"},
       {"POST", "instances", R"({"model":"no/such"})", 404, "not_found"},
       {"POST", "instances", R"({"model":"acme/tiny","flags":"x"})", 400, "invalid_argument"},
       {"GET", "instances/0a1b2c3d", "", 404, "not_found"},
@@ -144,7 +147,9 @@ TEST_F(ApiTest, ModelsAreRegisteredOnce) {
                           {"imported_at", "2025-01-31T23:59:59.123Z"},
                           {"present", true},
                           {"standing", "good"},
-                          {"standing_detail", ""}}}));
+                          {"standing_detail", ""},
+                          {"may_load", true},
+                          {"templates", nullptr}}}));
   world_.Write("store/" + digest_ + "/bundle/manifest", "{}");
   EXPECT_EQ(Call("POST", "models", body).status, 422);
 }
@@ -169,9 +174,15 @@ TEST_F(ApiTest, InstancesFromLoadToUnload) {
   EXPECT_EQ(status["instances"].size(), 1u);
   EXPECT_EQ(status["generation"], world_.Published().generation);
   EXPECT_EQ(Call("POST", "instances", R"({"model":"acme/tiny","alias":"org/demo"})").status, 409);
+  EXPECT_EQ(Call("DELETE", "models/acme%2Ftiny").status, 400) << "while it is loaded";
   const ApiReply unloaded = Call("DELETE", "instances/org%2Fdemo");
   EXPECT_EQ(unloaded.status, 200);
   EXPECT_EQ(Body(unloaded), Json({{"id", id}, {"alias", "org/demo"}, {"confirmed", true}}));
+  const ApiReply removed = Call("DELETE", "models/acme%2Ftiny");
+  ASSERT_EQ(removed.status, 200) << removed.body;
+  EXPECT_EQ(Body(removed), Json({{"digest", digest_}, {"id", "acme/tiny"}, {"size_bytes", 2}}));
+  EXPECT_EQ(Body(Call("GET", "models"))["models"], Json::array());
+  EXPECT_FALSE(world_.files().Exists("store/" + digest_));
 }
 
 }  // namespace

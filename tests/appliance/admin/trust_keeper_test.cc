@@ -6,6 +6,7 @@
 #include "appliance/admin/instances.h"
 #include "appliance/admin/models.h"
 #include "appliance/receipts/ledger.h"
+#include "bundler/trust/absorb.h"
 #include "tests/appliance/admin/world.h"
 #include "tests/bundler/trust/trust_office.h"
 
@@ -81,14 +82,15 @@ TEST_F(TrustKeeperTest, AnImportRaisesTheFloorAndGetsOneReceipt) {
   EXPECT_FALSE(first.floor_before.has_value());
   EXPECT_EQ(first.floor_after->release_seq, 3U);
   EXPECT_EQ(first.root_fingerprint, office_.Chain().newest().fingerprint);
-  EXPECT_THAT(world_.Recorded(), ElementsAre("floor-changed", "receipt-written"));
+  EXPECT_THAT(world_.Recorded(),
+              ElementsAre("trust-root-changed", "floor-changed", "receipt-written"));
 
   // Nothing new: nothing written, also after a start.
   ASSERT_TRUE(trust_->Refresh());
   Restart();
   ASSERT_TRUE(trust_->Refresh());
   EXPECT_EQ(Receipts().size(), 1U);
-  EXPECT_EQ(world_.Recorded().size(), 2U);
+  EXPECT_EQ(world_.Recorded().size(), 3U);
 
   Import(5);
   ASSERT_TRUE(trust_->Refresh());
@@ -157,6 +159,75 @@ TEST_F(TrustKeeperTest, ARevokedModelIsUnloadedAndRefusedEvenAfterAStart) {
   Models again(*core_, *trust_);
   ASSERT_TRUE(again.Reconcile());
   EXPECT_EQ(again.CheckStanding(digest).error().code(), ErrorCode::kUntrusted);
+}
+
+// `skerry trust update` while nothing runs takes over what is in the store before the service sees
+// it. Journal and receipt name what was before all the same.
+TEST_F(TrustKeeperTest, WhatACommandTookOverIsRecordedAtTheNextStart) {
+  Import(3);
+  ASSERT_TRUE(trust_->Refresh());
+  const size_t recorded = world_.Recorded().size();
+  Import(5);
+  trust::TrustState state = Stored();
+  ASSERT_TRUE(trust::AbsorbStore(world_.files(), state));
+  ASSERT_TRUE(trust::TakeRevocations(state, office_.List(4)));
+  ASSERT_TRUE(trust::SaveTrust(world_.files(), state));
+  Restart();
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_EQ(LastReceipt().floor_before->release_seq, 3U);
+  EXPECT_EQ(LastReceipt().floor_after->release_seq, 5U);
+  std::vector<std::string> actions = world_.Recorded();
+  actions.erase(actions.begin(), actions.begin() + static_cast<ptrdiff_t>(recorded));
+  EXPECT_THAT(actions, ElementsAre("revocations-changed", "floor-changed", "receipt-written"));
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_EQ(world_.Recorded().size(), recorded + 3);
+}
+
+// The same on an appliance that never ran before.
+TEST_F(TrustKeeperTest, TheFirstStartRecordsWhatCommandsDidBefore) {
+  Import(3);
+  trust::TrustState state = Stored();
+  ASSERT_TRUE(trust::AbsorbStore(world_.files(), state));
+  ASSERT_TRUE(trust::SaveTrust(world_.files(), state));
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_FALSE(LastReceipt().floor_before.has_value());
+  EXPECT_THAT(world_.Recorded(),
+              ElementsAre("trust-root-changed", "floor-changed", "receipt-written"));
+}
+
+TEST_F(TrustKeeperTest, SettingsLetARevokedModelGoOnWithAWarning) {
+  world_.Write("skerry.toml", "[trust]\nrevoked_models = \"warn\"\n");
+  Restart();
+  const std::string digest = Import(1);
+  world_.StartSupervisor();
+  world_.StartProxy();
+  Models models(*core_, *trust_);
+  Instances instances(*core_, models);
+  ASSERT_TRUE(models.Reconcile());
+  ASSERT_TRUE(instances.Start());
+  const InstanceStatus first = instances.Load({digest, "tiny", {}}).value();
+  EXPECT_EQ(first.warning, "");
+  ASSERT_TRUE(
+      Eventually([&] { return instances.Get(first.row.iid).value().state == LoadState::kReady; }));
+
+  trust::Revocations list;
+  list.sequence = 1;
+  list.bundles.insert(Sha256Digest::FromHex(digest.substr(7)).value());
+  world_.Write("trust/revocations.json", office_.List(list));
+  ASSERT_TRUE(trust_->Refresh());
+  EXPECT_THAT(instances.UnloadRevoked().value(), IsEmpty());
+  EXPECT_THAT(instances.Get(first.row.iid).value().warning, HasSubstr("revo"));
+  EXPECT_EQ(world_.Recorded().back(), "revoked-model-used");
+  const size_t recorded = world_.Recorded().size();
+  EXPECT_THAT(instances.UnloadRevoked().value(), IsEmpty());
+  EXPECT_EQ(world_.Recorded().size(), recorded) << "said once";
+
+  const InstanceStatus second = instances.Load({digest, "again", {}}).value();
+  EXPECT_THAT(second.warning, HasSubstr("revo"));
+  EXPECT_THAT(world_.Recorded(), Contains("revoked-model-used").Times(2));
+  const ModelStatus status = models.List().value().front();
+  EXPECT_TRUE(status.standing.revoked());
+  EXPECT_TRUE(status.may_load);
 }
 
 TEST_F(TrustKeeperTest, WithoutARootThereIsNothingToTakeOver) {
