@@ -15,6 +15,7 @@
 #include "appliance/base/progress.h"
 #include "bundler/build/create.h"
 #include "bundler/build/key_commands.h"
+#include "bundler/build/previous.h"
 #include "bundler/build/sbom.h"
 #include "bundler/build/secret_key.h"
 #include "bundler/build/source_stores.h"
@@ -23,6 +24,7 @@
 #include "bundler/inspect/facts.h"
 #include "bundler/inspect/fit.h"
 #include "bundler/inspect/model.h"
+#include "bundler/inspect/templates.h"
 
 namespace skerry::build {
 
@@ -33,7 +35,12 @@ std::string FileName(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-Json Describe(const Created& created, const Source& source) {
+Json Describe(const Created& created, const Source& source,
+              const std::vector<inspect::ChatTemplate>& templates) {
+  Json listed = Json::array();
+  for (const inspect::ChatTemplate& item : templates) {
+    listed.push_back({{"name", item.name}, {"sha256", item.sha256.Hex()}});
+  }
   return {{"bundle", created.paths.front()},
           {"bundle_bytes", created.bundle_bytes},
           {"digest", "sha256-" + created.digest.Hex()},
@@ -47,13 +54,14 @@ Json Describe(const Created& created, const Source& source) {
           {"release_seq", created.manifest.release_seq},
           {"signatures_missing", created.missing_signatures},
           {"signatures_needed", created.needed_signatures},
+          {"templates", std::move(listed)},
           {"version", created.manifest.version}};
 }
 
-void PrintCreated(const Created& created, const CreateCommandOptions& options,
-                  const Source& source) {
+void PrintCreated(const Created& created, const CreateCommandOptions& options, const Source& source,
+                  const std::vector<inspect::ChatTemplate>& templates) {
   if (options.json) {
-    std::cout << DumpJson(Describe(created, source)) << "\n";
+    std::cout << DumpJson(Describe(created, source, templates)) << "\n";
     return;
   }
   for (const std::string& name : source.left_out) std::cout << "left out  " << name << "\n";
@@ -64,6 +72,9 @@ void PrintCreated(const Created& created, const CreateCommandOptions& options,
             << "model     " << created.manifest.id << " " << created.manifest.version
             << ", release " << created.manifest.release_seq << "\n"
             << "digest    sha256-" << created.digest.Hex() << "\n";
+  for (const inspect::ChatTemplate& item : templates) {
+    std::cout << "template  " << item.name << ", sha256 " << item.sha256.Hex() << "\n";
+  }
   if (created.missing_signatures == 0) return;
   std::cout << "signed    by " << created.needed_signatures - created.missing_signatures << " of "
             << created.needed_signatures
@@ -174,13 +185,43 @@ void WarnOfEngine(const inspect::ModelFacts& facts) {
   }
 }
 
+// A line of the terminal.
+bool Agrees(const std::string& question) {
+  std::cerr << question << " [y/N] " << std::flush;
+  std::string answer;
+  return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
+}
+
+// What changed in the chat templates since the release before, on standard error. A person at a
+// terminal may stop here.
+Result<void> ShowChanges(FileSystem& files, const CreateCommandOptions& options,
+                         const std::string& root_text,
+                         const std::vector<inspect::ChatTemplate>& templates) {
+  if (options.previous.empty()) return {};
+  const PreviousRelease previous =
+      TRY(ReadPrevious(files, options.previous, root_text).WithContext("--previous"));
+  if (previous.id != options.id) {
+    std::cerr << "skerry: warning: the release to compare with is of '" << previous.id << "'"
+              << std::endl;
+  }
+  const std::string changes = DescribeChanges(previous, templates);
+  if (changes.empty()) {
+    std::cerr << "The chat templates are those of release " << previous.release_seq << "."
+              << std::endl;
+    return {};
+  }
+  std::cerr << "The chat templates " << changes << std::endl;
+  const bool asks = !options.yes && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+  if (!asks || Agrees("Sign these templates?")) return {};
+  return Error(ErrorCode::kCancelled, "nothing was signed and nothing written");
+}
+
 }  // namespace
 
 Result<void> RunCreate(const CreateCommandOptions& options) {
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
   const std::unique_ptr<FileSystem> output = TRY(OpenFiles(ParentDirectory(options.out)));
   const std::unique_ptr<FileSystem> machine = TRY(OpenFiles("/", Symlinks::kRefuse));
-  const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys, options.passphrase_file));
   CreateOptions create;
   create.id = options.id;
   create.version = options.version;
@@ -205,6 +246,11 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
     const format::Manifest outline = TRY(Outline(*machine, source, create.documents));
     TRY(CheckBox(*files, options.box, facts, outline).WithContext(context));
   }
+  const std::vector<inspect::ChatTemplate> templates =
+      TRY(inspect::ReadTemplates(model).WithContext(context));
+  TRY(ShowChanges(*files, options, create.root_text, templates));
+  // Now that the officer has seen what is signed.
+  const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys, options.passphrase_file));
   const std::string card = TRY(TextOf(*machine, create.documents, "README.md"));
   create.make_sbom = [&](const format::Manifest& manifest) -> Result<std::string> {
     return MakeSbom(manifest, facts, card);
@@ -220,7 +266,7 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
   for (std::string& path : created.paths) {
     path = options.out.substr(0, options.out.size() - FileName(options.out).size()) + path;
   }
-  PrintCreated(created, options, source);
+  PrintCreated(created, options, source, templates);
   return {};
 }
 

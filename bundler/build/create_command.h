@@ -24,6 +24,8 @@ struct CreateCommandOptions {
   std::string from_lmstudio;
   std::string store;
   SourceOptions source;
+  std::vector<std::string> previous;   // the release before, or its volumes; empty: none
+  bool yes = false;                    // do not ask whether to sign changed templates
   std::vector<std::string> documents;  // paths; their file name is the document's name
   std::string out;
   std::string box;          // profile of the machine it is for; empty: none
