@@ -1,5 +1,6 @@
 #include "appliance/admin/trust_keeper.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -104,6 +105,7 @@ Result<void> TrustKeeper::WriteReceipts(const RecordedTrust& before,
   if (after.taken.empty()) return {};
   const receipts::Identity identity = TRY(receipts::Identity::Open(core_.files()));
   receipts::Ledger ledger = TRY(receipts::Ledger::Open(core_.files(), identity));
+  std::vector<receipts::Receipt> missing;
   for (const Sha256Digest& bundle : after.taken) {
     const std::string digest = "sha256-" + bundle.Hex();
     Result<receipts::Receipt> receipt = ReceiptOf(core_.files(), digest);
@@ -113,15 +115,21 @@ Result<void> TrustKeeper::WriteReceipts(const RecordedTrust& before,
     }
     const std::optional<receipts::SignedReceipt> known =
         TRY(ledger.Find(bundle, receipt->imported_at));
-    if (known) continue;
+    if (!known) missing.push_back(std::move(*receipt));
+  }
+  // Those of several imports while nothing ran are numbered in the order that their times tell.
+  std::stable_sort(missing.begin(), missing.end(),
+                   [](const auto& a, const auto& b) { return a.imported_at < b.imported_at; });
+  for (receipts::Receipt& receipt : missing) {
     for (const trust::SignedRoot& root : after.roots.roots) {
-      if (root.root.version == receipt->root_version) receipt->root_fingerprint = root.fingerprint;
+      if (root.root.version == receipt.root_version) receipt.root_fingerprint = root.fingerprint;
     }
-    receipt->revocations = after.revocations.sequence;
-    receipt->floor_before = FloorOf(before.floors, receipt->id);
-    receipt->floor_after = FloorOf(after.floors, receipt->id);
-    receipt->software = software_;
-    const receipts::SignedReceipt next = ledger.Prepare(std::move(*receipt));
+    receipt.revocations = after.revocations.sequence;
+    receipt.floor_before = FloorOf(before.floors, receipt.id);
+    receipt.floor_after = FloorOf(after.floors, receipt.id);
+    receipt.software = software_;
+    const std::string digest = "sha256-" + receipt.bundle.Hex();
+    const receipts::SignedReceipt next = ledger.Prepare(std::move(receipt));
     TRY(core_.Record("receipt-written", digest, nullptr,
                      {{"counter", next.receipt.counter}, {"sha256", next.digest.Hex()}}));
     TRY(ledger.Write(next));

@@ -163,7 +163,7 @@ void PrintJson(const Claims& claims, const std::optional<Contents>& contents) {
   std::cout << DumpJson(json) << "\n";
 }
 
-void PrintClaims(const Claims& claims, const std::optional<Contents>& contents) {
+void PrintClaims(const Claims& claims, const std::optional<Contents>& contents, size_t archives) {
   const format::Manifest& manifest = claims.manifest;
   if (contents) {
     std::cout << "The signatures hold under root version " << contents->root_version
@@ -174,7 +174,7 @@ void PrintClaims(const Claims& claims, const std::optional<Contents>& contents) 
   std::cout << format::KindName(manifest.kind) << "     " << manifest.id << " " << manifest.version
             << ", release " << manifest.release_seq << "\n"
             << "digest    sha256-" << claims.digest.Hex() << "\n";
-  if (claims.volume) {
+  if (claims.volume && archives == 1) {
     std::cout << "volume    " << claims.volume->number << " of " << claims.volume_count << "\n";
   }
   for (const trust::KeyId& id : claims.signers) {
@@ -214,11 +214,14 @@ void PrintContents(const Contents& contents) {
 Result<std::optional<Contents>> LookInside(const Context& context, Given& given,
                                            const Options& options, std::string& why_not) {
   const bool insists = !options.trust.empty() || !options.box.empty();
-  const auto look = [&]() -> Result<Contents> {
-    const trust::TrustState trust = TRY(ReadTrust(context, options.trust));
-    return ReadContents(given, options, trust);
-  };
-  Result<Contents> contents = look();
+  const Result<trust::TrustState> trust = ReadTrust(context, options.trust);
+  if (!trust && !options.trust.empty()) return trust.error();
+  if (!trust) {
+    why_not = "there is no trust root to check the signatures with; give --trust root.json";
+    if (insists) return Error(ErrorCode::kUntrusted, why_not);
+    return std::optional<Contents>();
+  }
+  Result<Contents> contents = ReadContents(given, options, *trust);
   if (contents) return std::optional<Contents>(std::move(*contents));
   if (insists) return contents.error();
   why_not = contents.error().message();
@@ -233,11 +236,10 @@ Result<void> RunInspect(const Context& context, const Options& options) {
   if (options.json) {
     PrintJson(given.claims, contents);
   } else {
-    PrintClaims(given.claims, contents);
+    PrintClaims(given.claims, contents, given.files.size());
     if (contents) PrintContents(*contents);
     if (looked && !contents) {
-      std::cout << "templates not read, because no signature was checked: give --trust root.json ("
-                << why_not << ")\n";
+      std::cout << "templates not read: " << why_not << "\n";
     }
   }
   WarnIfPast(given.claims.manifest.expires);

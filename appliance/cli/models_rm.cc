@@ -64,7 +64,9 @@ Result<void> RunRemove(const Context& context, const Options& options) {
   std::cout << "removed   " << (id.empty() ? "a damaged model" : id) << ", "
             << FormatBytes(static_cast<uint64_t>(IntOf(removed, "size_bytes"))) << "\n"
             << "digest    " << TextOf(removed, "digest") << "\n"
-            << "Its receipt stays, and so does the floor: an older release is still a step back."
+            << "Its receipt and the floor stay: only the highest release that was imported comes "
+               "in again "
+               "without a permit."
             << std::endl;
   return {};
 }

@@ -120,8 +120,10 @@ Result<void> Verify(const Context& context, const Options& options) {
   }
   if (options.json) std::cout << DumpJson(reports) << "\n";
   if (damaged == 0) return {};
-  return Error(ErrorCode::kCorrupt, std::to_string(damaged) +
-                                        " of the models are damaged: remove and import them again");
+  return Error(ErrorCode::kCorrupt,
+               std::to_string(damaged) + " of " + std::to_string(chosen.size()) +
+                   (chosen.size() == 1 ? " model" : " models") +
+                   " damaged: 'skerry models rm DIGEST', then import the bundle again");
 }
 
 }  // namespace

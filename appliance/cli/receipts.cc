@@ -110,6 +110,15 @@ std::string FloorText(const std::optional<receipts::FloorFact>& floor) {
   return floor ? "release " + std::to_string(floor->release_seq) : "none";
 }
 
+// One line for each chat template.
+std::string TemplateLines(const std::vector<receipts::Template>& templates) {
+  std::string lines;
+  for (const receipts::Template& item : templates) {
+    lines += "template     " + item.name + ", sha256 " + item.sha256.Hex() + "\n";
+  }
+  return lines;
+}
+
 void Print(const receipts::SignedReceipt& item) {
   const receipts::Receipt& receipt = item.receipt;
   uint64_t total = 0;
@@ -131,8 +140,8 @@ void Print(const receipts::SignedReceipt& item) {
             << "\n"
             << "floor        " << FloorText(receipt.floor_before) << " before, "
             << FloorText(receipt.floor_after) << " after\n"
-            << "permit       " << (receipt.permit ? trust::Grouped(*receipt.permit) : "none")
-            << "\n"
+            << TemplateLines(receipt.templates) << "permit       "
+            << (receipt.permit ? trust::Grouped(*receipt.permit) : "none") << "\n"
             << "digest       " << trust::Grouped(item.digest) << "\n";
 }
 

@@ -74,12 +74,12 @@ Result<Sha256Digest> FromGrouped(std::string_view text) {
     hex += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   const Result<Sha256Digest> digest = Sha256Digest::FromHex(hex);
-  if (!digest) {
-    return Error(ErrorCode::kInvalidArgument, "a fingerprint has 64 hex digits; " +
-                                                  std::to_string(hex.size()) +
-                                                  " characters were given");
-  }
-  return digest;
+  if (digest) return digest;
+  const size_t bad = hex.find_first_not_of("0123456789abcdef");
+  const std::string what = bad == std::string::npos
+                               ? std::to_string(hex.size()) + " were given"
+                               : "character " + std::to_string(bad + 1) + " is none";
+  return Error(ErrorCode::kInvalidArgument, "a fingerprint has 64 hex digits; " + what);
 }
 
 }  // namespace skerry::trust

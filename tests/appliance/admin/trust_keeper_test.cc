@@ -183,6 +183,22 @@ TEST_F(TrustKeeperTest, WhatACommandTookOverIsRecordedAtTheNextStart) {
   EXPECT_EQ(world_.Recorded().size(), recorded + 3);
 }
 
+TEST_F(TrustKeeperTest, ReceiptsOfSeveralImportsFollowTheirTimes) {
+  for (const int hour : {4, 1, 3, 2}) {
+    Import(static_cast<uint64_t>(hour), "", "2026-01-31T0" + std::to_string(hour) + ":00:00.000Z");
+  }
+  ASSERT_TRUE(trust_->Refresh());
+  ASSERT_EQ(Receipts().size(), 4U);
+  const trust::PublicKey key =
+      receipts::ParseAppliancePublicKey(ReadAll(world_.files(), receipts::kPublicKeyPath).value())
+          .value();
+  for (const receipts::ReceiptFile& file : Receipts()) {
+    const auto receipt =
+        receipts::ReadReceipt(world_.files(), receipts::kReceiptsDirectory, file, key).value();
+    EXPECT_EQ(receipt.receipt.release_seq, file.counter);
+  }
+}
+
 // The same on an appliance that never ran before.
 TEST_F(TrustKeeperTest, TheFirstStartRecordsWhatCommandsDidBefore) {
   Import(3);
