@@ -1,6 +1,6 @@
 // The `skerry-engine` program: serves one model over HTTP, or answers `logits`, `tokenize`,
-// `render` or `capabilities` on standard output. Every failure is one line "skerry-engine: MESSAGE"
-// on stderr; exit 2 for usage, else 1.
+// `embed`, `render` or `capabilities` on standard output. Every failure is one line "skerry-engine:
+// MESSAGE" on stderr; exit 2 for usage, else 1.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -22,6 +22,7 @@
 #include "engine/api/service.h"
 #include "engine/architectures/checkpoint.h"
 #include "engine/jinja/render_command.h"
+#include "engine/model/embed_command.h"
 #include "engine/model/load.h"
 #include "engine/model/logits_command.h"
 #include "engine/tokenizer/load.h"
@@ -79,6 +80,15 @@ std::string NameOf(std::string path) {
 
 Result<ServedModel> Load(const ServeFlags& flags) {
   const Checkpoint checkpoint = TRY(Checkpoint::Open(flags.model_path));
+  if (checkpoint.config().pooling != Pooling::kNone) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "'" + flags.model_path +
+                     "' is an embedding model: it gives vectors and cannot "
+                     "answer; run `skerry-engine embed`");
+  }
+  for (const std::string& note : checkpoint.config().notes) {
+    LogInfo("model '" + flags.model_path + "': " + note);
+  }
   LoadedTokenizer text = TRY(LoadTokenizer(flags.model_path));
   const SamplingDefaults defaults = TRY(LoadSamplingDefaults(checkpoint.folder()));
   if (text.tokenizer->vocab_size() > checkpoint.config().vocab_size) {
@@ -172,6 +182,13 @@ int Serve(const ServeFlags& flags) {
   return 0;
 }
 
+int RunEmbedCommand(const EmbedCommand& command) {
+  const Result<std::string> output = RunEmbed(command);
+  if (!output) return Fail(output.error(), ExitStatus(output.error().code()));
+  std::cout << *output << std::flush;
+  return std::cout ? 0 : 1;
+}
+
 int RunLogitsCommand(const LogitsCommand& command) {
   const Result<std::string> output = RunLogits(command);
   if (!output) return Fail(output.error(), ExitStatus(output.error().code()));
@@ -211,12 +228,14 @@ int RunTokenizeCommand(const TokenizeCommand& command) {
 }
 
 // One object; the `architectures` are keyed by the form of the model's folder, as import.json names
-// it. Mistral's own form (params.json) is not loaded.
+// it.
 int PrintCapabilities() {
   const CheckpointSupport support = SupportedCheckpoints();
   const Json json = {
       {"architectures",
-       {{"gguf", support.gguf}, {"huggingface", support.huggingface}, {"mistral", Json::array()}}},
+       {{"gguf", support.gguf},
+        {"huggingface", support.huggingface},
+        {"mistral", support.mistral}}},
       {"format", 1},
       {"kv_bytes_per_element", sizeof(float)},
       {"split_gguf", true},
@@ -279,6 +298,13 @@ int Main(int argc, char** argv) {
   logits_app->add_option("--tokens", logits.tokens, "ids: \"1 403 407\"")->required();
   logits_app->add_option("--greedy", logits.greedy, "ids to continue with");
   logits_app->add_option("--threads", logits.threads, "worker threads");
+  EmbedCommand embed;
+  CLI::App* embed_app = app.add_subcommand("embed", "print a text's vector as JSON");
+  embed_app->add_option("--model", embed.model_path, "model folder or GGUF file")->required();
+  embed_app->add_option("--tokens", embed.tokens, "ids: \"2 5 9\"")->required();
+  embed_app->add_option("--pooling", embed.pooling, "default: as the model's files say")
+      ->check(CLI::IsMember({"cls", "mean", "last"}));
+  embed_app->add_option("--threads", embed.threads, "worker threads");
   CLI::App* tokenize_app = app.add_subcommand("tokenize", "token ids of standard input as JSON");
   tokenize_app->add_option("--model", tokenize.model_path, "model or tokenizer files")->required();
   tokenize_app->add_flag("--special", tokenize.special, "parse and add special tokens");
@@ -309,6 +335,7 @@ int Main(int argc, char** argv) {
   }
   if (capabilities_app->parsed()) return PrintCapabilities();
   if (logits_app->parsed()) return RunLogitsCommand(logits);
+  if (embed_app->parsed()) return RunEmbedCommand(embed);
   if (render_app->parsed()) return RunRenderCommand(render);
   if (tokenize_app->parsed()) return RunTokenizeCommand(tokenize);
   return Serve(serve);

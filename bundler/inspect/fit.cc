@@ -109,7 +109,7 @@ std::vector<std::string> WhyNotLoadable(const ModelFacts& facts, const EngineSup
   const std::vector<std::string> architectures = Entry(engine.architectures, facts.format);
   if (architectures.empty()) {
     reasons.push_back("models in the form '" + form + "' are not loaded");
-  } else if (!Contains(architectures, facts.architecture)) {
+  } else if (!facts.architecture.empty() && !Contains(architectures, facts.architecture)) {
     reasons.push_back("architecture '" + facts.architecture + "' is not supported in the form '" +
                       form + "'; these are: " + Listed(architectures));
   }

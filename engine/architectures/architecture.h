@@ -72,8 +72,6 @@ struct Architecture {
   std::string_view name = {};  // for messages: "qwen3"
   HuggingFaceSide hugging_face = {};
   GgufSide gguf = {};
-  // Mistral's params.json.
-  Result<void> (*read_mistral)(const Json& params, ModelConfig& out) = nullptr;
 
   // Tables of tensor names, searched in this order.
   std::span<const std::span<const TensorName>> names = {};

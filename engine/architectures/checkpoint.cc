@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <set>
 
+#include "engine/architectures/internal/layouts.h"
 #include "engine/architectures/internal/readers.h"
 #include "engine/architectures/internal/tensor_names.h"
 #include "engine/architectures/registry.h"
+#include "engine/formats/dequantize.h"
 #include "engine/formats/gguf_parts.h"
 #include "engine/formats/mapped_file.h"
 
@@ -30,16 +31,24 @@ Result<std::string> ReadOptional(const std::string& path) {
   return std::string(file->text());
 }
 
-// The GGUF checkpoints of a folder; one in parts counts as one.
-Result<std::vector<std::string>> ListGguf(const std::string& folder) {
+Result<std::vector<std::string>> ListFiles(const std::string& folder, std::string_view begin,
+                                           std::string_view end) {
   DIR* directory = ::opendir(folder.c_str());
   if (directory == nullptr) return ErrnoError("cannot list '" + folder + "'", errno);
   std::vector<std::string> paths;
   while (const dirent* entry = ::readdir(directory)) {
     const std::string_view name = entry->d_name;
-    if (name.ends_with(".gguf")) paths.push_back(folder + "/" + std::string(name));
+    if (name.starts_with(begin) && name.ends_with(end)) {
+      paths.push_back(folder + "/" + std::string(name));
+    }
   }
   ::closedir(directory);
+  return paths;
+}
+
+// The GGUF checkpoints of a folder; one in parts counts as one.
+Result<std::vector<std::string>> ListGguf(const std::string& folder) {
+  const std::vector<std::string> paths = TRY(ListFiles(folder, "", ".gguf"));
   return GgufCheckpoints(paths);
 }
 
@@ -56,17 +65,31 @@ bool IsIgnored(const Architecture& architecture, std::string_view name) {
   return false;
 }
 
-// Rows of each head from adjacent pairs (2i, 2i+1) to half-split (i, i + d/2).
-std::vector<uint8_t> SplitPairs(std::span<const uint8_t> bytes, int64_t n_heads, int64_t n_rows) {
-  std::vector<uint8_t> out(bytes.size());
-  const size_t row_bytes = bytes.size() / n_rows;
-  const int64_t head_dim = n_rows / n_heads;
-  for (int64_t row = 0; row < n_rows; ++row) {
-    const int64_t in_head = row % head_dim;
-    const int64_t target = row - in_head + in_head / 2 + in_head % 2 * (head_dim / 2);
-    std::memcpy(out.data() + target * row_bytes, bytes.data() + row * row_bytes, row_bytes);
+// consolidated.safetensors, or all of its parts, in the order of their names.
+Result<std::vector<std::string>> ListConsolidated(const std::string& folder) {
+  std::vector<std::string> paths = TRY(ListFiles(folder, "consolidated", ".safetensors"));
+  std::sort(paths.begin(), paths.end());
+  if (paths.size() > SafetensorsLimits::kMaxShards) {
+    return Error(ErrorCode::kExhausted, "'" + folder + "' holds too many files");
   }
-  return out;
+  return paths;
+}
+
+bool Exists(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+// The experts' matrices are MXFP4 in two tensors of bytes: NAME_blocks and NAME_scales.
+constexpr std::string_view kBlocks = "_blocks";
+constexpr std::string_view kScales = "_scales";
+constexpr std::string_view kBytesType = "U8";
+
+bool IsMxfp4(std::string_view pattern) { return pattern.ends_with(kBlocks); }
+
+std::string ScalesName(std::string_view blocks_name) {
+  return std::string(blocks_name.substr(0, blocks_name.size() - kBlocks.size())) +
+         std::string(kScales);
 }
 
 }  // namespace
@@ -77,6 +100,8 @@ struct Checkpoint::Place {
   std::string_view pattern;  // the row's name in this layout
   int64_t layer = -1;
   int64_t interleaved_heads = 0;  // > 0: rows of that many heads have adjacent rotary pairs
+  Form form = Form::kWhole;
+  bool plus_one = false;  // a norm that is stored minus 1
 };
 
 Result<Checkpoint> Checkpoint::Open(const std::string& path) {
@@ -88,8 +113,15 @@ Result<Checkpoint> Checkpoint::Open(const std::string& path) {
     TRY(checkpoint.OpenGguf(path));
     return checkpoint;
   }
-  const std::string config = TRY(ReadOptional(path + "/config.json"));
-  if (!config.empty()) {
+  // A repository of Mistral's may hold the model in both layouts: the common one is taken.
+  const bool common = Exists(path + "/config.json");
+  const bool has_weights =
+      Exists(path + "/model.safetensors") || Exists(path + "/model.safetensors.index.json");
+  if (Exists(path + "/params.json") && !(common && has_weights)) {
+    TRY(checkpoint.OpenMistral(path));
+    return checkpoint;
+  }
+  if (common) {
     TRY(checkpoint.OpenFolder(path));
     return checkpoint;
   }
@@ -100,24 +132,30 @@ Result<Checkpoint> Checkpoint::Open(const std::string& path) {
         "'" + path + "' holds " + std::to_string(files.size()) + " .gguf files; name one of them");
   }
   if (files.empty()) {
-    return Error(ErrorCode::kNotFound,
-                 "'" + path + "' holds no model: neither config.json nor a .gguf file");
+    return Error(
+        ErrorCode::kNotFound,
+        "'" + path + "' holds no model: neither config.json, params.json nor a .gguf file");
   }
   TRY(checkpoint.OpenGguf(files[0]));
   return checkpoint;
 }
 
-void Checkpoint::AddSafetensors(const SafetensorsFile& file) {
+Result<void> Checkpoint::AddSafetensors(const SafetensorsFile& file) {
   const bool wrapped = config_.wrapper != nullptr;
+  const bool partial = !config_.notes.empty();  // other parts are there and left out
   for (const SafetensorsTensor& tensor : file.tensors()) {
-    std::string name = tensor.name;
-    if (layout_ == Layout::kHuggingFace) {
-      name = internal::WithoutPrefix(tensor.name, *config_.architecture, wrapped);
+    if (partial && internal::IsOtherPart(tensor.name)) continue;
+    const std::string name =
+        layout_ == Layout::kHuggingFace ? internal::PlainName(tensor.name, wrapped) : tensor.name;
+    const auto [entry, added] = sources_.try_emplace(
+        name,
+        Source{tensor.name, file.path(), tensor.dtype, tensor.shape, tensor.bytes, file.mapping()});
+    if (!added) {
+      return Error(ErrorCode::kCorrupt, "tensor '" + tensor.name + "' is in '" +
+                                            entry->second.file + "' and in '" + file.path() + "'");
     }
-    if (name.empty()) continue;
-    sources_[name] = {tensor.name,  file.path(),  tensor.dtype,
-                      tensor.shape, tensor.bytes, file.mapping()};
   }
+  return {};
 }
 
 Result<void> Checkpoint::OpenFolder(const std::string& path) {
@@ -126,8 +164,28 @@ Result<void> Checkpoint::OpenFolder(const std::string& path) {
   const std::string generation = TRY(ReadOptional(path + "/generation_config.json"));
   config_ = TRY(internal::ReadHuggingFaceConfig(config, generation)
                     .WithContext("'" + path + "/config.json'"));
+  const std::string modules = TRY(ReadOptional(path + "/modules.json"));
+  const std::string pooling = TRY(ReadOptional(path + "/1_Pooling/config.json"));
+  TRY(internal::ReadSentencePooling(modules, pooling, config_).WithContext("'" + path + "'"));
   const std::vector<SafetensorsFile> files = TRY(OpenSafetensorsFolder(path));
-  for (const SafetensorsFile& file : files) AddSafetensors(file);
+  for (const SafetensorsFile& file : files) TRY(AddSafetensors(file));
+  return CheckSources();
+}
+
+Result<void> Checkpoint::OpenMistral(const std::string& path) {
+  layout_ = Layout::kMistral;
+  folder_ = path;
+  const std::string params = TRY(ReadOptional(path + "/params.json"));
+  config_ = TRY(internal::ReadMistralConfig(params).WithContext("'" + path + "/params.json'"));
+  const std::vector<std::string> paths = TRY(ListConsolidated(path));
+  if (paths.empty()) {
+    return Error(ErrorCode::kNotFound,
+                 "'" + path + "' has params.json, but no consolidated*.safetensors");
+  }
+  for (const std::string& file_path : paths) {
+    const SafetensorsFile file = TRY(SafetensorsFile::Open(file_path));
+    TRY(AddSafetensors(file));
+  }
   return CheckSources();
 }
 
@@ -153,24 +211,32 @@ Result<void> Checkpoint::OpenGguf(const std::string& path) {
 // with. That none is missing shows when they are loaded.
 Result<void> Checkpoint::CheckSources() const {
   std::set<std::string, std::less<>> expected;
+  std::set<std::string, std::less<>> expected_bytes;
   for (const WeightSpec& weight : ModelWeights(config_)) {
     const Place place = TRY(FindPlace(weight.name));
     const bool each = place.pattern.find('*') != std::string_view::npos;
     for (int64_t expert = 0; expert < (each ? config_.n_experts : 1); ++expert) {
-      expected.insert(internal::Expand(place.pattern, place.layer, expert));
+      const std::string name = internal::Expand(place.pattern, place.layer, expert);
+      if (IsMxfp4(place.pattern)) {
+        expected_bytes.insert(name);
+        expected_bytes.insert(ScalesName(name));
+      } else {
+        expected.insert(name);
+      }
     }
   }
   for (const auto& [name, source] : sources_) {
     if (IsIgnored(*config_.architecture, name)) continue;
     // Some exports write the tied matrix a second time.
     if (config_.tie_word_embeddings && name == "lm_head.weight") continue;
-    if (!expected.contains(name)) {
+    if (source.type == kBytesType && expected_bytes.contains(name)) continue;
+    if (!expected.contains(name) && !expected_bytes.contains(name)) {
       return Error(ErrorCode::kInvalidArgument,
                    "'" + source.file + "': tensor '" + source.spelled + "' has no place in a " +
                        std::string(config_.architecture->name) + " model of " +
                        std::to_string(config_.n_layers) + " layers");
     }
-    if (!FindDType(source.type)) {
+    if (!FindDType(source.type) || expected_bytes.contains(name)) {
       return Error(ErrorCode::kInvalidArgument, "'" + source.file + "': tensor '" + source.spelled +
                                                     "' is " + source.type + "; supported are " +
                                                     DTypeList());
@@ -196,6 +262,11 @@ Result<Checkpoint::Place> Checkpoint::FindPlace(std::string_view name) const {
     place.interleaved_heads = config_.n_heads;
   } else if (pairs && (tensor.row == "attn_k" || tensor.row == "attn_k_bias")) {
     place.interleaved_heads = config_.n_kv_heads;
+  }
+  if (layout_ == Layout::kHuggingFace) {
+    place.form = place.row->form;
+    place.plus_one =
+        config_.architecture->zero_centred_norms && std::string_view(tensor.row).ends_with("_norm");
   }
   return place;
 }
@@ -228,24 +299,33 @@ Result<Tensor> Checkpoint::Make(const Source& source, const Place& place,
   Tensor tensor{*FindDType(source.type), {shape.begin(), shape.end()}, bytes, source.mapping, {}};
   const bool aligned =
       reinterpret_cast<uintptr_t>(bytes.data()) % DTypeAlignment(tensor.dtype) == 0;
-  if (aligned && place.interleaved_heads == 0) return tensor;
-  auto copy = std::make_shared<std::vector<uint8_t>>(
-      place.interleaved_heads > 0 ? SplitPairs(bytes, place.interleaved_heads, shape[0])
-                                  : std::vector(bytes.begin(), bytes.end()));
+  if (aligned && place.interleaved_heads == 0 && place.form == Form::kWhole) {
+    return place.plus_one ? internal::PlusOne(tensor) : tensor;
+  }
+  auto copy = std::make_shared<std::vector<uint8_t>>(bytes.begin(), bytes.end());
+  if (place.interleaved_heads > 0) {
+    *copy = internal::SplitPairs(bytes, place.interleaved_heads, shape[0]);
+  } else if (place.form != Form::kWhole) {
+    const int64_t element_bytes = BlockOf(tensor.dtype).bytes;
+    *copy = internal::EveryOther(bytes, element_bytes, place.form == Form::kOddRows);
+  }
   tensor.bytes = *copy;
   tensor.owner = std::move(copy);
-  return tensor;
+  return place.plus_one ? internal::PlusOne(tensor) : tensor;
 }
 
 Result<Tensor> Checkpoint::Load(std::string_view name, std::span<const int64_t> shape) const {
   const Place place = TRY(FindPlace(name));
-  const Source* source = TRY(Find(internal::Expand(place.pattern, place.layer), shape));
+  std::vector<int64_t> stored(shape.begin(), shape.end());
+  if (place.form != Form::kWhole) stored.back() *= 2;  // both kinds of rows, of each expert's bias
+  const Source* source = TRY(Find(internal::Expand(place.pattern, place.layer), stored));
   return Make(*source, place, source->bytes, shape);
 }
 
 Result<std::vector<Tensor>> Checkpoint::LoadExperts(std::string_view name,
                                                     std::span<const int64_t> shape) const {
   const Place place = TRY(FindPlace(name));
+  if (IsMxfp4(place.pattern)) return LoadMxfp4Experts(place, shape);
   const std::span<const int64_t> each = shape.subspan(1);
   std::vector<Tensor> experts;
   if (place.pattern.find('*') != std::string_view::npos) {
@@ -259,15 +339,47 @@ Result<std::vector<Tensor>> Checkpoint::LoadExperts(std::string_view name,
   const Source* source = TRY(Find(internal::Expand(place.pattern, place.layer), shape));
   const size_t expert_bytes = source->bytes.size() / shape[0];
   for (int64_t expert = 0; expert < shape[0]; ++expert) {
-    Tensor tensor =
-        TRY(Make(*source, place, source->bytes.subspan(expert * expert_bytes, expert_bytes), each));
+    const auto bytes = source->bytes.subspan(expert * expert_bytes, expert_bytes);
+    Tensor tensor = TRY(Make(*source, place, bytes, each));
     experts.push_back(std::move(tensor));
+  }
+  return experts;
+}
+
+// Rows of 16 bytes for each group of 32 elements and their exponents, repacked as GGUF has them.
+Result<std::vector<Tensor>> Checkpoint::LoadMxfp4Experts(const Place& place,
+                                                         std::span<const int64_t> shape) const {
+  constexpr int64_t kGroupElements = 32;
+  constexpr int64_t kGroupBytes = 16;
+  const int64_t n_groups = shape[2] / kGroupElements;
+  const int64_t n_stored_rows = place.form == Form::kWhole ? shape[1] : 2 * shape[1];
+  const std::string name = internal::Expand(place.pattern, place.layer);
+  if (shape[2] % kGroupElements != 0) {
+    return Error(ErrorCode::kInvalidArgument, "'" + folder_ + "': rows of " +
+                                                  std::to_string(shape[2]) + " elements of '" +
+                                                  name + "' are not whole groups of 32");
+  }
+  const int64_t blocks_shape[] = {shape[0], n_stored_rows, n_groups, kGroupBytes};
+  const Source* blocks = TRY(Find(name, blocks_shape));
+  const Source* scales = TRY(Find(ScalesName(name), std::span(blocks_shape).first(3)));
+  std::vector<Tensor> experts;
+  for (int64_t expert = 0; expert < shape[0]; ++expert) {
+    const auto part = [&](const Source& source, size_t row_bytes) {
+      const size_t size = n_stored_rows * row_bytes;
+      const auto bytes = source.bytes.subspan(expert * size, size);
+      if (place.form == Form::kWhole) return std::vector(bytes.begin(), bytes.end());
+      return internal::EveryOther(bytes, row_bytes, place.form == Form::kOddRows);
+    };
+    auto packed = std::make_shared<std::vector<uint8_t>>(
+        RepackMxfp4(part(*blocks, n_groups * kGroupBytes), part(*scales, n_groups)));
+    experts.push_back({DType::kMxfp4, {shape[1], shape[2]}, *packed, packed, {}});
   }
   return experts;
 }
 
 CheckpointSupport SupportedCheckpoints() {
   CheckpointSupport support;
+  support.mistral = {MistralArchitecture().name};
   for (const Architecture* architecture : Architectures()) {
     const HuggingFaceSide& side = architecture->hugging_face;
     if (!side.model_type.empty()) support.huggingface.push_back(side.model_type);

@@ -25,8 +25,9 @@ namespace skerry::engine {
 // Immutable after Open; thread-safe.
 class Checkpoint {
  public:
-  // `path`: a folder with config.json and model.safetensors (or an index and its shards), a .gguf
-  // file, or a folder whose only checkpoint is one .gguf file. kInvalidArgument for what is
+  // `path`: a folder with config.json and model.safetensors (or an index and its shards), one with
+  // params.json and consolidated*.safetensors, a .gguf file (the first of its parts), or a folder
+  // whose only checkpoint is one of GGUF. kInvalidArgument for what is
   // well-formed but not supported (architecture, configuration, element type, a tensor nothing
   // would use), naming it; kCorrupt for what contradicts itself; kNotFound when there is no model.
   static Result<Checkpoint> Open(const std::string& path);
@@ -62,13 +63,16 @@ class Checkpoint {
 
   Checkpoint() = default;
   Result<void> OpenFolder(const std::string& path);
+  Result<void> OpenMistral(const std::string& path);
   Result<void> OpenGguf(const std::string& path);
-  void AddSafetensors(const SafetensorsFile& file);
+  Result<void> AddSafetensors(const SafetensorsFile& file);
   Result<void> CheckSources() const;
   Result<Place> FindPlace(std::string_view name) const;
   Result<const Source*> Find(const std::string& name, std::span<const int64_t> shape) const;
   Result<Tensor> Make(const Source& source, const Place& place, std::span<const uint8_t> bytes,
                       std::span<const int64_t> shape) const;
+  Result<std::vector<Tensor>> LoadMxfp4Experts(const Place& place,
+                                               std::span<const int64_t> shape) const;
 
   ModelConfig config_;
   Layout layout_ = Layout::kHuggingFace;
@@ -80,6 +84,7 @@ class Checkpoint {
 // What Checkpoint::Open can load, from the tables that it decides by.
 struct CheckpointSupport {
   std::vector<std::string_view> huggingface;   // 'model_type' of config.json
+  std::vector<std::string_view> mistral;       // params.json, which names none
   std::vector<std::string_view> gguf;          // 'general.architecture'
   std::vector<std::string_view> tensor_types;  // as DTypeName
 };

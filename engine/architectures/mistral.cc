@@ -12,6 +12,13 @@ constexpr std::string_view kKeys[] = {"sliding_window", "layer_types"};
 constexpr Neutral kNeutral[] = {
     {"hidden_act", "\"silu\""}, {"attention_bias", "false"}, {"mlp_bias", "false"}};
 
+// The defaults of transformers' MistralConfig.
+constexpr const char* kTextDefaults = R"({
+  "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+  "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 131072,
+  "rms_norm_eps": 1e-6, "sliding_window": 4096, "bos_token_id": 1, "eos_token_id": 2})";
+constexpr Wrapper kWrappers[] = {{"mistral3", "Mistral3ForConditionalGeneration", kTextDefaults}};
+
 Result<void> ReadHuggingFace(const Json& config, ModelConfig& out) {
   TRY(GetInt(config, "num_key_value_heads"));  // the class's default is not the number of heads
   TRY(internal::ReadDecoder(config, out));
@@ -48,7 +55,8 @@ const Architecture& MistralArchitecture() {
                        .class_name = "MistralForCausalLM",
                        .keys = kKeys,
                        .neutral = kNeutral,
-                       .read = ReadHuggingFace},
+                       .read = ReadHuggingFace,
+                       .wrappers = kWrappers},
       .gguf = {.names = kGgufNames, .read = ReadGguf, .rotary_pairs = true},
       .names = kNames,
       .input = internal::DecoderInput(),

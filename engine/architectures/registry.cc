@@ -6,8 +6,9 @@ namespace skerry::engine {
 
 std::span<const Architecture* const> Architectures() {
   static const Architecture* const kAll[] = {
-      &LlamaArchitecture(),
-      &MistralArchitecture(),
+      &LlamaArchitecture(),  &MistralArchitecture(), &MixtralArchitecture(),
+      &Qwen2Architecture(),  &Qwen3Architecture(),   &Qwen3MoeArchitecture(),
+      &Gemma3Architecture(), &GptOssArchitecture(),  &BertArchitecture(),
   };
   return kAll;
 }

@@ -11,6 +11,13 @@ namespace skerry::engine {
 // One function in each architecture's file; the object lives as long as the program.
 const Architecture& LlamaArchitecture();
 const Architecture& MistralArchitecture();
+const Architecture& MixtralArchitecture();
+const Architecture& Qwen2Architecture();
+const Architecture& Qwen3Architecture();
+const Architecture& Qwen3MoeArchitecture();
+const Architecture& Gemma3Architecture();
+const Architecture& GptOssArchitecture();
+const Architecture& BertArchitecture();
 
 std::span<const Architecture* const> Architectures();
 

@@ -18,6 +18,9 @@ struct ModelInfo {
   uint64_t kv_bytes_per_block = 0;      // for all layers, keys and values
   uint64_t weight_bytes = 0;
   int32_t n_layers = 0;
+  int32_t hidden_size = 0;
+  // False for an encoder, whose Forward is refused. What can be pooled is in both cases Encode's.
+  bool generates = true;
 };
 
 // Consecutive tokens of one sequence, to be appended to its cache.
@@ -42,6 +45,14 @@ class LanguageModel {
   // position, in the order of the chunks: [n_wanted, vocab_size] f32, row-major; it is resized.
   virtual Result<void> Forward(std::span<const SequenceChunk> chunks,
                                std::vector<float>& logits) = 0;
+
+  // The same, but `hidden` receives what the logits would be computed from: rows of hidden_size
+  // floats. Tokens of an encoder see all of their chunk, which must be the whole sequence.
+  virtual Result<void> Encode(std::span<const SequenceChunk> chunks, std::vector<float>& hidden) {
+    (void)chunks;
+    (void)hidden;
+    return Error(ErrorCode::kInvalidArgument, "this model gives no vectors");
+  }
 };
 
 }  // namespace skerry::engine

@@ -1,63 +1,25 @@
 #include "engine/model/logits_command.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <vector>
 
 #include "engine/cache/block_pool.h"
+#include "engine/model/internal/number_text.h"
 #include "engine/model/load.h"
 
 namespace skerry::engine {
+
+using internal::AppendFloat;
+using internal::AppendIds;
+
 namespace {
 
 // Prompt tokens of one forward pass; longer prompts go in several.
 constexpr size_t kChunkTokens = 512;
 
-Result<std::vector<TokenId>> ParseTokens(std::string_view text) {
-  std::vector<TokenId> ids;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (;;) {
-    while (at != end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) ++at;
-    if (at == end) break;
-    TokenId id = 0;
-    const auto [next, error] = std::from_chars(at, end, id);
-    const bool separated =
-        next == end || *next == ' ' || *next == '\t' || *next == '\n' || *next == '\r';
-    if (error != std::errc() || !separated) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "token " + std::to_string(ids.size() + 1) + " of the list is not an id");
-    }
-    ids.push_back(id);
-    at = next;
-  }
-  if (ids.empty()) return Error(ErrorCode::kInvalidArgument, "no token ids are given");
-  return ids;
-}
-
 TokenId MostLikely(std::span<const float> logits) {
   return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
-// Shortest text that reads back as the same F32; JSON has no NaN, so that is null.
-void AppendFloat(std::string& out, float value) {
-  char text[32];
-  if (!(value - value == 0)) {
-    out += "null";
-    return;
-  }
-  const auto result = std::to_chars(text, text + sizeof(text), value);
-  out.append(text, result.ptr);
-}
-
-void AppendIds(std::string& out, std::span<const TokenId> ids) {
-  out += '[';
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (i > 0) out += ',';
-    out += std::to_string(ids[i]);
-  }
-  out += ']';
 }
 
 void AppendRows(std::string& out, std::span<const float> rows, size_t width) {
@@ -71,8 +33,14 @@ void AppendRows(std::string& out, std::span<const float> rows, size_t width) {
 }  // namespace
 
 Result<std::string> RunLogits(const LogitsCommand& command) {
-  const std::vector<TokenId> ids = TRY(ParseTokens(command.tokens));
+  const std::vector<TokenId> ids = TRY(internal::ParseTokens(command.tokens));
   const Checkpoint checkpoint = TRY(Checkpoint::Open(command.model_path));
+  if (!checkpoint.config().architecture->generates) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "'" + command.model_path + "' is a " +
+                     std::string(checkpoint.config().architecture->name) +
+                     " model: it gives vectors, not logits; run `skerry-engine embed`");
+  }
   const int64_t context = checkpoint.config().max_position;
   const auto n_prompt = static_cast<int64_t>(ids.size());
   if (command.greedy < 0 || command.greedy > context || n_prompt > context - command.greedy) {

@@ -25,6 +25,9 @@ struct Engine::Job {
 Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<LanguageModel> model,
                                               EngineOptions options) {
   const ModelInfo& info = model->info();
+  if (!info.generates) {
+    return Error(ErrorCode::kInvalidArgument, "an embedding model cannot generate text");
+  }
   const uint64_t block_bytes = std::max<uint64_t>(info.kv_bytes_per_block, 1);
   const auto affordable =
       static_cast<int64_t>(std::min<uint64_t>(options.kv_cache_bytes / block_bytes, INT32_MAX));

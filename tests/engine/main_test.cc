@@ -132,10 +132,20 @@ TEST_F(EngineProgram, ServesAndStopsCleanly) {
   EXPECT_NE(::stat(socket.c_str(), &info), 0);
 }
 
+TEST_F(EngineProgram, EmbeddingModelsCannotBeServed) {
+  const std::string model =
+      std::string(SKERRY_SOURCE_DIR) + "/tests/engine/oracle/models/bert-cls/hf";
+  EXPECT_EQ(Finish({"--model", model, "--listen", "127.0.0.1:0"}), 1);
+  EXPECT_NE(Errors().find("is an embedding model"), std::string::npos) << Errors();
+  ASSERT_EQ(Finish({"embed", "--model", model, "--tokens", "2 5 9"}), 0) << Errors();
+  EXPECT_NE(Output().find(R"({"tokens":[2,5,9],"embedding":[)"), std::string::npos) << Output();
+}
+
 TEST_F(EngineProgram, CapabilitiesNameWhatLoads) {
   ASSERT_EQ(Finish({"capabilities", "--json"}), 0) << Errors();
   for (const char* text :
-       {R"("architectures":{"gguf":["llama"],"huggingface":["llama","mistral"],"mistral":[]})",
+       {R"("gguf":["llama","mistral3","qwen2","qwen3","qwen3moe","gemma3","gpt-oss","bert"])",
+        R"("huggingface":["llama","mistral","mistral3","mixtral",)", R"("mistral":["mistral"])",
         R"("tensor_types":["F32","F16","BF16",)", R"("format":1)", R"("version":")"}) {
     EXPECT_NE(Output().find(text), std::string::npos) << Output();
   }

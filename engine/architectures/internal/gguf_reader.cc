@@ -99,6 +99,19 @@ Result<void> GgufReader::ReadWindows(int64_t window,
   return {};
 }
 
+Result<void> GgufReader::ReadPooling(ModelConfig& out) const {
+  if (!Has("pooling_type")) return {};
+  // ggml's numbers: none, mean, cls, last, rank.
+  constexpr Pooling kKinds[] = {Pooling::kNone, Pooling::kMean, Pooling::kCls, Pooling::kLast};
+  const int64_t type = TRY(Int("pooling_type"));
+  if (type < 1 || type >= std::ssize(kKinds)) {
+    return Unsupported("'" + Key("pooling_type") + "' " + std::to_string(type) +
+                       " is not supported; 1 (mean), 2 (cls) and 3 (last) are");
+  }
+  out.pooling = kKinds[type];
+  return {};
+}
+
 Result<void> GgufReader::ReadRope(ModelConfig& out, bool truncate) const {
   out.ropes.resize(1);
   out.ropes[0] = TRY(ReadRopeTable(out, truncate));

@@ -43,6 +43,8 @@ class GgufReader {
   // for those of `is_local`.
   Result<void> ReadWindows(int64_t window, const std::function<bool(int64_t layer)>& is_local,
                            ModelConfig& out) const;
+  // Which vector of an encoder's is the text's, where the file says so.
+  Result<void> ReadPooling(ModelConfig& out) const;
   // `truncate`: YaRN's ramp begins and ends at whole pairs.
   Result<void> ReadRope(ModelConfig& out, bool truncate = true) const;
 

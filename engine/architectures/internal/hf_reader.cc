@@ -134,11 +134,16 @@ Result<RopeTable> ReadRopeTable(const Json& rope, const std::string& where, doub
                      "' is not supported; default, linear, llama3 and yarn are");
 }
 
-Result<void> ReadDecoder(const Json& config, ModelConfig& out) {
+Result<void> ReadStack(const Json& config, ModelConfig& out) {
   TRY(ReadSizes(config, out));
   const double eps = TRY(Number(config, "rms_norm_eps"));
   out.norm_eps = static_cast<float>(eps);
   out.tie_word_embeddings = TRY(BoolOr(config, "tie_word_embeddings", out.tie_word_embeddings));
+  return {};
+}
+
+Result<void> ReadDecoder(const Json& config, ModelConfig& out) {
+  TRY(ReadStack(config, out));
   return ReadRope(config, out);
 }
 
@@ -163,6 +168,17 @@ Result<void> ReadWindows(const Json& config, int64_t window,
     out.layers[i].window = local ? window : 0;
   }
   return {};
+}
+
+Result<void> ReadQwenWindows(const Json& config, ModelConfig& out) {
+  const bool used = TRY(BoolOr(config, "use_sliding_window", false));
+  if (!used)
+    return ReadWindows(
+        config, 0, [](int64_t) { return false; }, out);
+  const int64_t window = TRY(GetInt(config, "sliding_window"));
+  const int64_t first = TRY(GetInt(config, "max_window_layers"));
+  return ReadWindows(
+      config, window, [&](int64_t layer) { return layer >= first; }, out);
 }
 
 }  // namespace skerry::engine::internal

@@ -25,7 +25,9 @@ Result<bool> BoolOr(const Json& config, std::string_view key, bool fallback);
 
 // Sizes of a model with attention heads and an MLP; `layers` gets its length.
 Result<void> ReadSizes(const Json& config, ModelConfig& out);
-// ReadSizes and what every decoder with rotary positions adds: RMS norms, one rope table.
+// ReadSizes, the RMS norms' epsilon and whether the embeddings are tied.
+Result<void> ReadStack(const Json& config, ModelConfig& out);
+// ReadStack and one rope table for all layers.
 Result<void> ReadDecoder(const Json& config, ModelConfig& out);
 
 // The table of one "rope_scaling" or "rope_parameters" object; `theta` unless the object has its
@@ -36,5 +38,8 @@ Result<RopeTable> ReadRopeTable(const Json& rope, const std::string& where, doub
 // The windows of all layers: by 'layer_types' where given, else by `is_local`.
 Result<void> ReadWindows(const Json& config, int64_t window,
                          const std::function<bool(int64_t layer)>& is_local, ModelConfig& out);
+// The same for Qwen's dense models: windows from layer 'max_window_layers' on, when
+// 'use_sliding_window' is set.
+Result<void> ReadQwenWindows(const Json& config, ModelConfig& out);
 
 }  // namespace skerry::engine::internal

@@ -1,26 +1,51 @@
 #include "engine/architectures/internal/tensor_names.h"
 
+#include <algorithm>
 #include <charconv>
+#include <span>
 
 namespace skerry::engine::internal {
 namespace {
 
 constexpr std::string_view kLayers = "layers.";
 
+// Parts of multimodal models that are not text, in all layouts.
 constexpr std::string_view kOtherParts[] = {
-    "vision_tower.",       "vision_encoder.",       "multi_modal_projector.",
-    "model.vision_tower.", "model.vision_encoder.", "model.multi_modal_projector.",
+    "vision_tower.",
+    "vision_encoder.",
+    "multi_modal_projector.",
+    "model.vision_tower.",
+    "model.vision_encoder.",
+    "model.multi_modal_projector.",
+    "vision_language_adapter.",
+    "patch_merger.",
+    "pre_mm_projector_norm.",
 };
 
 struct Prefix {
-  std::string_view outer;
+  std::string_view written;
   std::string_view plain;
 };
-constexpr Prefix kPrefixes[] = {
+constexpr Prefix kOuterPrefixes[] = {
     {"language_model.model.", "model."},
     {"language_model.lm_head.", "lm_head."},
     {"model.language_model.", "model."},
 };
+// Embedding models are often saved without their head, and then without or with another prefix.
+constexpr Prefix kBarePrefixes[] = {
+    {"layers.", "model.layers."},
+    {"embed_tokens.", "model.embed_tokens."},
+    {"norm.", "model.norm."},
+    {"bert.", ""},
+};
+
+std::string Replaced(std::string_view name, std::span<const Prefix> prefixes) {
+  for (const Prefix& prefix : prefixes) {
+    if (!name.starts_with(prefix.written)) continue;
+    return std::string(prefix.plain) + std::string(name.substr(prefix.written.size()));
+  }
+  return std::string(name);
+}
 
 }  // namespace
 
@@ -60,21 +85,13 @@ std::string Expand(std::string_view pattern, int64_t layer, int64_t expert) {
   return name;
 }
 
-std::string WithoutPrefix(std::string_view name, const Architecture& architecture, bool wrapped) {
-  if (wrapped) {
-    for (const std::string_view part : kOtherParts) {
-      if (name.starts_with(part)) return "";
-    }
-    for (const Prefix& prefix : kPrefixes) {
-      if (!name.starts_with(prefix.outer)) continue;
-      return std::string(prefix.plain) + std::string(name.substr(prefix.outer.size()));
-    }
-  }
-  // Embedding models are saved without their head, and then without the prefix.
-  const bool bare =
-      name.starts_with(kLayers) || name.starts_with("embed_tokens.") || name.starts_with("norm.");
-  if (bare && architecture.generates) return "model." + std::string(name);
-  return std::string(name);
+bool IsOtherPart(std::string_view name) {
+  return std::ranges::any_of(kOtherParts,
+                             [&](std::string_view part) { return name.starts_with(part); });
+}
+
+std::string PlainName(std::string_view name, bool wrapped) {
+  return wrapped ? Replaced(name, kOuterPrefixes) : Replaced(name, kBarePrefixes);
 }
 
 }  // namespace skerry::engine::internal

@@ -22,9 +22,11 @@ std::string_view NameIn(Layout layout, const TensorName& row);
 // The name with the numbers of layer and expert in the places of '#' and '*'.
 std::string Expand(std::string_view pattern, int64_t layer, int64_t expert = -1);
 
-// A Hugging Face tensor's name as the tables have it: without the prefixes that models inside
-// multimodal ones get and with "model." where only the bare decoder was saved. Empty for a part of
-// a multimodal model that is not text.
-std::string WithoutPrefix(std::string_view name, const Architecture& architecture, bool wrapped);
+// Whether a tensor belongs to a part of a multimodal model that is not text.
+bool IsOtherPart(std::string_view name);
+
+// A Hugging Face tensor's name as the tables have it. `wrapped`: it comes from a multimodal model,
+// which puts a prefix before the text model's names.
+std::string PlainName(std::string_view name, bool wrapped);
 
 }  // namespace skerry::engine::internal

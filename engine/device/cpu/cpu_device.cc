@@ -3,12 +3,14 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "engine/device/cpu/internal/attention.h"
+#include "engine/device/cpu/internal/experts.h"
+#include "engine/device/cpu/internal/rowwise.h"
 #include "engine/device/cpu/matmul.h"
 #include "engine/device/cpu/thread_pool.h"
 
@@ -16,7 +18,6 @@ namespace skerry::engine {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr int64_t kElementwiseGrain = 16 << 10;
 // Left to the rest of the machine when a large buffer is asked for.
 constexpr uint64_t kMemoryReserveBytes = 64 << 20;
 constexpr size_t kLargeBufferBytes = 16 << 20;
@@ -39,7 +40,8 @@ class CpuDevice : public Device {
       : kernels_(kernels),
         pool_(std::move(pool)),
         matmuls_(kernels, *pool_),
-        scratch_(pool_->n_threads()) {}
+        attention_(kernels, *pool_),
+        experts_(matmuls_, *pool_) {}
 
   std::string_view name() const override { return "cpu"; }
 
@@ -80,27 +82,96 @@ class CpuDevice : public Device {
     return {};
   }
 
-  Result<void> SetBatch(const Batch& batch) override;
-  Result<void> Embed(const Weight& table, std::span<const TokenId> ids, float* out) override;
+  Result<void> SetBatch(const Batch& batch) override {
+    attention_.SetBatch(batch);
+    return {};
+  }
+  Result<void> Embed(const Weight& table, std::span<const TokenId> ids, float* out) override {
+    for (size_t i = 0; i < ids.size(); ++i) matmuls_.Widen(table, ids[i], 1, out + i * table.cols);
+    return {};
+  }
   Result<void> RmsNorm(const float* x, int64_t n_rows, const Weight& weight, float eps,
-                       float* out) override;
-  Result<void> MatMul(const Weight& weight, const float* x, int64_t n_rows, float* y) override;
-  Result<void> Rope(float* x, int64_t n_heads, int64_t head_dim) override;
+                       float* out) override {
+    internal::RmsNorm(kernels_, *pool_, x, n_rows, weight, eps, out);
+    return {};
+  }
+  Result<void> LayerNorm(const float* x, int64_t n_rows, const Weight& weight, const Weight& bias,
+                         float eps, float* out) override {
+    internal::LayerNorm(*pool_, x, n_rows, weight, bias, eps, out);
+    return {};
+  }
+  Result<void> MatMul(const Weight& weight, const float* x, int64_t n_rows, float* y) override {
+    matmuls_.Multiply(weight, x, n_rows, y);
+    return {};
+  }
+  Result<void> AddRow(float* x, int64_t n_rows, const Weight& row) override {
+    internal::AddRow(*pool_, x, n_rows, row);
+    return {};
+  }
+  Result<void> Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t table) override {
+    attention_.Rope(x, n_heads, head_dim, table);
+    return {};
+  }
   Result<void> StoreKv(const float* k, const float* v, const AttentionShape& shape,
-                       float* cache) override;
-  Result<void> Attention(const float* q, const AttentionShape& shape, const float* cache,
-                         float* out) override;
-  Result<void> SiluMul(const float* gate, const float* up, int64_t n, float* out) override;
-  Result<void> Add(float* x, const float* y, int64_t n) override;
+                       float* cache) override {
+    attention_.StoreKv(k, v, shape, cache);
+    return {};
+  }
+  Result<void> Attention(const float* q, const AttentionShape& shape, const float* sinks,
+                         const float* cache, float* out) override {
+    attention_.Attention(q, shape, sinks, cache, out);
+    return {};
+  }
+  Result<void> GateMul(Gate gate, float limit, const float* g, const float* up, int64_t n,
+                       float* out) override {
+    internal::GateMul(kernels_, *pool_, gate, limit, g, up, n, out);
+    return {};
+  }
+  Result<void> Gelu(float* x, int64_t n) override {
+    internal::Gelu(*pool_, x, n);
+    return {};
+  }
+  Result<void> Scale(float* x, int64_t n, float factor) override {
+    internal::Scale(*pool_, x, n, factor);
+    return {};
+  }
+  Result<void> SoftCap(float* x, int64_t n, float cap) override {
+    internal::SoftCap(*pool_, x, n, cap);
+    return {};
+  }
+  Result<void> Add(float* x, const float* y, int64_t n) override {
+    internal::Add(*pool_, x, y, n);
+    return {};
+  }
   Result<void> GatherRows(const float* x, int64_t width, std::span<const int32_t> rows,
-                          float* out) override;
+                          float* out) override {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::memcpy(out + i * width, x + rows[i] * width, width * sizeof(float));
+    }
+    return {};
+  }
+  Result<void> Route(const float* scores, int64_t n_rows, int64_t n_experts, bool normalise,
+                     const ExpertChoice& out) override {
+    experts_.Route(scores, n_rows, n_experts, normalise, out);
+    return {};
+  }
+  Result<void> ExpertMatMul(std::span<const Weight> experts, const ExpertChoice& choice,
+                            const float* x, bool x_per_expert, int64_t n_rows, float* y) override {
+    experts_.MatMul(experts, choice, x, x_per_expert, n_rows, y);
+    return {};
+  }
+  Result<void> ExpertBias(const Weight& biases, const ExpertChoice& choice, int64_t n_rows,
+                          float* y) override {
+    experts_.Bias(biases, choice, n_rows, y);
+    return {};
+  }
+  Result<void> ExpertSum(const float* y, const ExpertChoice& choice, int64_t n_rows, int64_t width,
+                         float* out) override {
+    experts_.Sum(y, choice, n_rows, width, out);
+    return {};
+  }
 
  private:
-  struct Row {
-    const BatchSequence* sequence = nullptr;
-    int64_t position = 0;
-  };
-
   static Error NoMemory(size_t size_bytes) {
     return Error(ErrorCode::kExhausted,
                  "not enough memory for another " + std::to_string(size_bytes >> 20) + " MiB");
@@ -108,203 +179,12 @@ class CpuDevice : public Device {
 
   void Release(void* data, size_t size_bytes) override { ::munmap(data, size_bytes); }
 
-  // Scratch memory of one thread, at least `n` floats.
-  float* Scratch(int thread, size_t n) {
-    std::vector<float>& scratch = scratch_[thread];
-    if (scratch.size() < n) scratch.resize(n);
-    return scratch.data();
-  }
-
-  void AttendRow(const float* q, const AttentionShape& shape, const float* cache, int64_t row,
-                 int64_t kv_head, int thread, float* out);
-
   const CpuKernels& kernels_;
   std::unique_ptr<ThreadPool> pool_;
   MatMuls matmuls_;
-  std::vector<std::vector<float>> scratch_;  // by thread
-  std::vector<Row> rows_;                    // of the batch
-  std::vector<float> cosines_;               // [n_rows, head_dim / 2]
-  std::vector<float> sines_;
+  internal::BatchAttention attention_;
+  internal::Experts experts_;
 };
-
-// A block of the cache: where the vectors of one key-value head begin.
-struct HeadBlock {
-  const float* keys;
-  const float* values;
-};
-
-int64_t BlockFloats(const AttentionShape& shape) {
-  return 2 * shape.n_kv_heads * kBlockTokens * shape.head_dim;
-}
-
-HeadBlock FindBlock(const AttentionShape& shape, const float* cache, BlockId block,
-                    int64_t kv_head) {
-  const int64_t head_floats = kBlockTokens * shape.head_dim;
-  const float* keys = cache + block * BlockFloats(shape) + kv_head * head_floats;
-  return {keys, keys + shape.n_kv_heads * head_floats};
-}
-
-Result<void> CpuDevice::SetBatch(const Batch& batch) {
-  rows_.clear();
-  for (const BatchSequence& sequence : batch.sequences) {
-    for (int32_t i = 0; i < sequence.n_rows; ++i)
-      rows_.push_back({&sequence, sequence.position + i});
-  }
-  const std::span<const double> frequencies = batch.inverse_frequencies;
-  const auto n_pairs = static_cast<int64_t>(frequencies.size());
-  cosines_.resize(rows_.size() * n_pairs);
-  sines_.resize(rows_.size() * n_pairs);
-  // In double: a float angle at position 100,000 is off by hundredths of a radian.
-  pool_->ParallelFor(static_cast<int64_t>(rows_.size()), 16, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) {
-      for (int64_t i = 0; i < n_pairs; ++i) {
-        const double angle = static_cast<double>(rows_[row].position) * frequencies[i];
-        cosines_[row * n_pairs + i] = static_cast<float>(std::cos(angle));
-        sines_[row * n_pairs + i] = static_cast<float>(std::sin(angle));
-      }
-    }
-  });
-  return {};
-}
-
-Result<void> CpuDevice::Embed(const Weight& table, std::span<const TokenId> ids, float* out) {
-  for (size_t i = 0; i < ids.size(); ++i) matmuls_.Widen(table, ids[i], 1, out + i * table.cols);
-  return {};
-}
-
-Result<void> CpuDevice::RmsNorm(const float* x, int64_t n_rows, const Weight& weight, float eps,
-                                float* out) {
-  const int64_t width = weight.cols;
-  const auto* scale = static_cast<const float*>(weight.data);
-  const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / width);
-  pool_->ParallelFor(n_rows, grain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* in = x + row * width;
-      float* to = out + row * width;
-      const float mean = kernels_.dot(in, in, width) / static_cast<float>(width);
-      const float factor = 1.0F / std::sqrt(mean + eps);
-      for (int64_t i = 0; i < width; ++i) to[i] = in[i] * factor * scale[i];
-    }
-  });
-  return {};
-}
-
-Result<void> CpuDevice::MatMul(const Weight& weight, const float* x, int64_t n_rows, float* y) {
-  matmuls_.Multiply(weight, x, n_rows, y);
-  return {};
-}
-
-Result<void> CpuDevice::Rope(float* x, int64_t n_heads, int64_t head_dim) {
-  const int64_t n_pairs = head_dim / 2;
-  const int64_t width = n_heads * head_dim;
-  const int64_t grain = std::max<int64_t>(1, kElementwiseGrain / width);
-  const auto n_rows = static_cast<int64_t>(rows_.size());
-  pool_->ParallelFor(n_rows, grain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* cosines = cosines_.data() + row * n_pairs;
-      const float* sines = sines_.data() + row * n_pairs;
-      for (int64_t head = 0; head < n_heads; ++head) {
-        float* low = x + row * width + head * head_dim;
-        float* high = low + n_pairs;
-        for (int64_t i = 0; i < n_pairs; ++i) {
-          const float a = low[i];
-          const float b = high[i];
-          low[i] = a * cosines[i] - b * sines[i];
-          high[i] = b * cosines[i] + a * sines[i];
-        }
-      }
-    }
-  });
-  return {};
-}
-
-Result<void> CpuDevice::StoreKv(const float* k, const float* v, const AttentionShape& shape,
-                                float* cache) {
-  const int64_t width = shape.n_kv_heads * shape.head_dim;
-  const size_t head_bytes = shape.head_dim * sizeof(float);
-  for (size_t row = 0; row < rows_.size(); ++row) {
-    const int64_t position = rows_[row].position;
-    const BlockId block = rows_[row].sequence->blocks[position / kBlockTokens];
-    const int64_t in_block = position % kBlockTokens * shape.head_dim;
-    for (int64_t head = 0; head < shape.n_kv_heads; ++head) {
-      const int64_t head_floats = kBlockTokens * shape.head_dim;
-      float* keys = cache + block * BlockFloats(shape) + head * head_floats + in_block;
-      float* values = keys + shape.n_kv_heads * head_floats;
-      std::memcpy(keys, k + row * width + head * shape.head_dim, head_bytes);
-      std::memcpy(values, v + row * width + head * shape.head_dim, head_bytes);
-    }
-  }
-  return {};
-}
-
-Result<void> CpuDevice::Attention(const float* q, const AttentionShape& shape, const float* cache,
-                                  float* out) {
-  const auto n_tasks = static_cast<int64_t>(rows_.size()) * shape.n_kv_heads;
-  pool_->ParallelFor(n_tasks, 1, [&](int64_t begin, int64_t end, int thread) {
-    for (int64_t task = begin; task < end; ++task) {
-      AttendRow(q, shape, cache, task / shape.n_kv_heads, task % shape.n_kv_heads, thread, out);
-    }
-  });
-  return {};
-}
-
-// One token, one key-value head, all query heads that share it: keys and values are read once.
-void CpuDevice::AttendRow(const float* q, const AttentionShape& shape, const float* cache,
-                          int64_t row, int64_t kv_head, int thread, float* out) {
-  const int64_t dim = shape.head_dim;
-  const int64_t group = shape.n_heads / shape.n_kv_heads;
-  const int64_t end = rows_[row].position + 1;
-  const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
-  const std::span<const BlockId> blocks = rows_[row].sequence->blocks;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  const int64_t first_head = row * shape.n_heads + kv_head * group;
-  const int64_t n_keys = end - begin;
-  float* scores = Scratch(thread, group * n_keys);
-  for (int64_t key = begin; key < end; ++key) {
-    const HeadBlock block = FindBlock(shape, cache, blocks[key / kBlockTokens], kv_head);
-    const float* vector = block.keys + key % kBlockTokens * dim;
-    for (int64_t g = 0; g < group; ++g) {
-      scores[g * n_keys + key - begin] =
-          kernels_.dot(q + (first_head + g) * dim, vector, dim) * scale;
-    }
-  }
-  for (int64_t g = 0; g < group; ++g) {
-    float* mine = scores + g * n_keys;
-    const float sum = kernels_.exp_sum(mine, n_keys, *std::max_element(mine, mine + n_keys));
-    for (int64_t i = 0; i < n_keys; ++i) mine[i] /= sum;
-    std::fill_n(out + (first_head + g) * dim, dim, 0.0F);
-  }
-  for (int64_t key = begin; key < end; ++key) {
-    const HeadBlock block = FindBlock(shape, cache, blocks[key / kBlockTokens], kv_head);
-    const float* vector = block.values + key % kBlockTokens * dim;
-    for (int64_t g = 0; g < group; ++g) {
-      kernels_.multiply_add(scores[g * n_keys + key - begin], vector, out + (first_head + g) * dim,
-                            dim);
-    }
-  }
-}
-
-Result<void> CpuDevice::SiluMul(const float* gate, const float* up, int64_t n, float* out) {
-  pool_->ParallelFor(n, kElementwiseGrain, [&](int64_t begin, int64_t end, int) {
-    kernels_.silu_mul(gate + begin, up + begin, end - begin, out + begin);
-  });
-  return {};
-}
-
-Result<void> CpuDevice::Add(float* x, const float* y, int64_t n) {
-  pool_->ParallelFor(n, kElementwiseGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) x[i] += y[i];
-  });
-  return {};
-}
-
-Result<void> CpuDevice::GatherRows(const float* x, int64_t width, std::span<const int32_t> rows,
-                                   float* out) {
-  for (size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(out + i * width, x + rows[i] * width, width * sizeof(float));
-  }
-  return {};
-}
 
 }  // namespace
 
