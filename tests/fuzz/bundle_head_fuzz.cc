@@ -1,4 +1,4 @@
-// libFuzzer target: what of a bundle is read before its signatures are checked.
+// Fuzz target: what of a bundle is read before its signatures are checked.
 #include "bundler/reader/bundle.h"
 #include "tests/bundler/string_file.h"
 

@@ -1,4 +1,4 @@
-// libFuzzer target: the manifest. What is accepted has one spelling only.
+// Fuzz target: the manifest. What is accepted has one spelling only.
 #include <cstdlib>
 
 #include "bundler/format/manifest.h"
