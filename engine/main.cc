@@ -78,8 +78,15 @@ std::string NameOf(std::string path) {
   return path.ends_with(".gguf") ? path.substr(0, path.size() - 5) : path;
 }
 
+ConfigFormat FormatOf(const ServeFlags& flags) {
+  if (flags.config_format == "mistral" || flags.load_format == "mistral") {
+    return ConfigFormat::kMistral;
+  }
+  return flags.config_format == "hf" ? ConfigFormat::kHuggingFace : ConfigFormat::kAuto;
+}
+
 Result<ServedModel> Load(const ServeFlags& flags) {
-  const Checkpoint checkpoint = TRY(Checkpoint::Open(flags.model_path));
+  const Checkpoint checkpoint = TRY(Checkpoint::Open(flags.model_path, FormatOf(flags)));
   if (checkpoint.config().pooling != Pooling::kNone) {
     return Error(ErrorCode::kInvalidArgument,
                  "'" + flags.model_path +
@@ -231,17 +238,19 @@ int RunTokenizeCommand(const TokenizeCommand& command) {
 // it.
 int PrintCapabilities() {
   const CheckpointSupport support = SupportedCheckpoints();
-  const Json json = {
-      {"architectures",
-       {{"gguf", support.gguf},
-        {"huggingface", support.huggingface},
-        {"mistral", support.mistral}}},
-      {"format", 1},
-      {"kv_bytes_per_element", sizeof(float)},
-      {"split_gguf", true},
-      {"tensor_types", support.tensor_types},
-      {"tokenizers", {{"gguf", kGgufTokenizers}, {"huggingface", kFolderTokenizers}}},
-      {"version", SKERRY_VERSION}};
+  const Json json = {{"architectures",
+                      {{"gguf", support.gguf},
+                       {"huggingface", support.huggingface},
+                       {"mistral", support.mistral}}},
+                     {"format", 1},
+                     {"kv_bytes_per_element", sizeof(float)},
+                     {"split_gguf", true},
+                     {"tensor_types", support.tensor_types},
+                     {"tokenizers",
+                      {{"gguf", kGgufTokenizers},
+                       {"huggingface", kFolderTokenizers},
+                       {"mistral", kFolderTokenizers}}},
+                     {"version", SKERRY_VERSION}};
   std::cout << DumpJson(json) << std::endl;
   return std::cout ? 0 : 1;
 }
@@ -276,10 +285,11 @@ void AddServeFlags(CLI::App& app, ServeFlags& flags) {
   app.add_flag("--enable-auto-tool-choice", flags.enable_auto_tool_choice, only + "always on");
   app.add_option("--tokenizer-mode", flags.tokenizer_mode, only + "auto or mistral")
       ->check(CLI::IsMember({"auto", "mistral"}));
-  app.add_option("--config-format", flags.config_format, only + "auto or hf")
-      ->check(CLI::IsMember({"auto", "hf"}));
-  app.add_option("--load-format", flags.load_format, only + "auto, safetensors or gguf")
-      ->check(CLI::IsMember({"auto", "safetensors", "gguf"}));
+  app.add_option("--config-format", flags.config_format,
+                 "auto, hf (config.json) or mistral (params.json)")
+      ->check(CLI::IsMember({"auto", "hf", "mistral"}));
+  app.add_option("--load-format", flags.load_format, only + "auto, safetensors, gguf or mistral")
+      ->check(CLI::IsMember({"auto", "safetensors", "gguf", "mistral"}));
 }
 
 int Main(int argc, char** argv) {

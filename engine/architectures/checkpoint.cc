@@ -104,7 +104,7 @@ struct Checkpoint::Place {
   bool plus_one = false;  // a norm that is stored minus 1
 };
 
-Result<Checkpoint> Checkpoint::Open(const std::string& path) {
+Result<Checkpoint> Checkpoint::Open(const std::string& path, ConfigFormat format) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0)
     return ErrnoError("cannot open model '" + path + "'", errno);
@@ -113,11 +113,19 @@ Result<Checkpoint> Checkpoint::Open(const std::string& path) {
     TRY(checkpoint.OpenGguf(path));
     return checkpoint;
   }
-  // A repository of Mistral's may hold the model in both layouts: the common one is taken.
   const bool common = Exists(path + "/config.json");
   const bool has_weights =
       Exists(path + "/model.safetensors") || Exists(path + "/model.safetensors.index.json");
-  if (Exists(path + "/params.json") && !(common && has_weights)) {
+  const bool own = Exists(path + "/params.json");
+  if (format == ConfigFormat::kMistral && !own) {
+    return Error(ErrorCode::kNotFound, "'" + path + "' has no params.json");
+  }
+  if (format == ConfigFormat::kHuggingFace && !common) {
+    return Error(ErrorCode::kNotFound, "'" + path + "' has no config.json");
+  }
+  // A repository of Mistral's may hold the model in both layouts.
+  if (format == ConfigFormat::kMistral ||
+      (format == ConfigFormat::kAuto && own && !(common && has_weights))) {
     TRY(checkpoint.OpenMistral(path));
     return checkpoint;
   }
@@ -236,7 +244,11 @@ Result<void> Checkpoint::CheckSources() const {
                        std::string(config_.architecture->name) + " model of " +
                        std::to_string(config_.n_layers) + " layers");
     }
-    if (!FindDType(source.type) || expected_bytes.contains(name)) {
+    if (expected_bytes.contains(name)) {
+      return Error(ErrorCode::kInvalidArgument, "'" + source.file + "': tensor '" + source.spelled +
+                                                    "' is " + source.type + ", not U8");
+    }
+    if (!FindDType(source.type)) {
       return Error(ErrorCode::kInvalidArgument, "'" + source.file + "': tensor '" + source.spelled +
                                                     "' is " + source.type + "; supported are " +
                                                     DTypeList());

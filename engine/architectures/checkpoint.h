@@ -22,6 +22,10 @@
 
 namespace skerry::engine {
 
+// Which configuration of a folder to go by; kAuto: config.json where its weights are there, too,
+// else params.json.
+enum class ConfigFormat { kAuto, kHuggingFace, kMistral };
+
 // Immutable after Open; thread-safe.
 class Checkpoint {
  public:
@@ -30,7 +34,8 @@ class Checkpoint {
   // whose only checkpoint is one of GGUF. kInvalidArgument for what is
   // well-formed but not supported (architecture, configuration, element type, a tensor nothing
   // would use), naming it; kCorrupt for what contradicts itself; kNotFound when there is no model.
-  static Result<Checkpoint> Open(const std::string& path);
+  static Result<Checkpoint> Open(const std::string& path,
+                                 ConfigFormat format = ConfigFormat::kAuto);
 
   const ModelConfig& config() const { return config_; }
 

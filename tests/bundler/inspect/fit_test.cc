@@ -52,6 +52,12 @@ TEST(FitTest, WhatTheEngineCannotLoad) {
   facts = Facts();
   facts.format = ModelFormat::kMistral;
   EXPECT_THAT(WhyNotLoadable(facts, engine), ElementsAre(HasSubstr("form 'mistral'")));
+  // params.json names no architecture.
+  EngineSupport own = engine;
+  own.architectures["mistral"] = {"mistral"};
+  own.tokenizers["mistral"] = {"tokenizer.model"};
+  facts.architecture.clear();
+  EXPECT_THAT(WhyNotLoadable(facts, own), IsEmpty());
   facts.format = ModelFormat::kGguf;
   facts.architecture = facts.tokenizer = "llama";
   facts.split_gguf = true;

@@ -5,7 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 
+#include "appliance/base/json.h"
 #include "appliance/base/testing/fixtures.h"
 #include "tests/engine/formats/gguf_writer.h"
 
@@ -64,6 +67,151 @@ TEST(CheckpointTest, BothFormatsGiveTheSameTensors) {
       EXPECT_EQ(ToFloats(*x), ToFloats(*y)) << folder << " " << weight.name;
     }
   }
+}
+
+std::string OracleModel(const std::string& name) {
+  return std::string(SKERRY_SOURCE_DIR) + "/tests/engine/oracle/models/" + name;
+}
+
+// Every tensor of the model as F32, experts one after the other.
+std::map<std::string, std::vector<float>> AllValues(const Checkpoint& checkpoint) {
+  std::map<std::string, std::vector<float>> all;
+  for (const WeightSpec& weight : ModelWeights(checkpoint.config())) {
+    std::vector<float>& values = all[weight.name];
+    if (weight.shape.size() < 3) {
+      const Result<Tensor> tensor = checkpoint.Load(weight.name, weight.shape);
+      EXPECT_TRUE(tensor) << tensor.error().message();
+      if (tensor) values = ToFloats(*tensor);
+      continue;
+    }
+    const auto experts = checkpoint.LoadExperts(weight.name, weight.shape);
+    EXPECT_TRUE(experts) << experts.error().message();
+    if (!experts) continue;
+    EXPECT_EQ(std::ssize(*experts), weight.shape[0]);
+    for (const Tensor& expert : *experts) {
+      const std::vector<float> part = ToFloats(expert);
+      values.insert(values.end(), part.begin(), part.end());
+    }
+  }
+  return all;
+}
+
+// The same weights in two or three layouts: experts apart, stacked or interleaved, norms stored
+// minus 1, rotary pairs either way.
+TEST(CheckpointTest, LayoutsGiveTheSameTensors) {
+  for (const char* name : {"llama-bias", "mistral", "mixtral", "qwen2", "qwen3", "qwen3moe",
+                           "gemma3", "gptoss", "bert-mean"}) {
+    SCOPED_TRACE(name);
+    const auto common = Checkpoint::Open(OracleModel(name) + "/hf");
+    ASSERT_TRUE(common) << common.error().message();
+    const auto expected = AllValues(*common);
+    for (const char* other : {"/native", "/model.gguf"}) {
+      const std::string path = OracleModel(name) + other;
+      if (!std::filesystem::exists(path)) continue;
+      const auto checkpoint = Checkpoint::Open(path);
+      ASSERT_TRUE(checkpoint) << checkpoint.error().message();
+      EXPECT_EQ(AllValues(*checkpoint), expected) << other;
+    }
+  }
+}
+
+TEST(CheckpointTest, ConfigFormatChoosesBetweenLayouts) {
+  TemporaryDirectory folder;
+  for (const char* layout : {"hf", "native"}) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(OracleModel("mistral") + "/" + layout)) {
+      std::filesystem::copy(entry.path(), folder.path());
+    }
+  }
+  // params.json's context is its own; both are there.
+  Write(folder.path() + "/generation_config.json", R"({"eos_token_id": 7})");
+  const auto both = Checkpoint::Open(folder.path());
+  ASSERT_TRUE(both) << both.error().message();
+  EXPECT_EQ(both->config().eos_ids.back(), 7);
+  const auto own = Checkpoint::Open(folder.path(), ConfigFormat::kMistral);
+  ASSERT_TRUE(own) << own.error().message();
+  EXPECT_EQ(own->config().eos_ids, std::vector<int32_t>{2});
+  std::filesystem::remove(folder.path() + "/model.safetensors");
+  EXPECT_EQ(Checkpoint::Open(folder.path())->config().eos_ids, std::vector<int32_t>{2});
+  std::filesystem::remove(folder.path() + "/consolidated.safetensors");
+  EXPECT_THAT(Checkpoint::Open(folder.path()).error().message(),
+              HasSubstr("no consolidated*.safetensors"));
+  std::filesystem::remove(folder.path() + "/params.json");
+  EXPECT_THAT(Checkpoint::Open(folder.path(), ConfigFormat::kMistral).error().message(),
+              HasSubstr("no params.json"));
+  EXPECT_THAT(
+      Checkpoint::Open(OracleModel("mistral/native"), ConfigFormat::kHuggingFace).error().message(),
+      HasSubstr("no config.json"));
+}
+
+// A consolidated part that repeats a tensor, whichever of the two would be taken.
+TEST(CheckpointTest, RefusesATensorInTwoFiles) {
+  TemporaryDirectory folder;
+  for (const auto& entry : std::filesystem::directory_iterator(OracleModel("mistral/native"))) {
+    std::filesystem::copy(entry.path(), folder.path());
+  }
+  Write(folder.path() + "/consolidated.01.safetensors",
+        FileOf(R"({"norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "1234"));
+  EXPECT_THAT(Checkpoint::Open(folder.path()).error().message(),
+              HasSubstr("tensor 'norm.weight' is in"));
+}
+
+TEST(CheckpointTest, NamesMissingExperts) {
+  const Json config = {{"model_type", "mixtral"},  {"hidden_size", 4},
+                       {"intermediate_size", 8},   {"num_hidden_layers", 1},
+                       {"num_attention_heads", 2}, {"num_key_value_heads", 2},
+                       {"vocab_size", 3},          {"max_position_embeddings", 16},
+                       {"rms_norm_eps", 1e-5},     {"num_local_experts", 2},
+                       {"num_experts_per_tok", 1}};
+  const std::string prefix = "model.layers.0.block_sparse_moe.experts.";
+  const std::vector<int64_t> shape = {2, 8, 4};
+  for (const int expert : {0, 2}) {
+    TemporaryDirectory folder;
+    Write(folder.path() + "/config.json", config.dump());
+    Write(folder.path() + "/model.safetensors",
+          FileOf("{\"" + prefix + std::to_string(expert) +
+                     R"(.w1.weight":{"dtype":"F32","shape":[8,4],"data_offsets":[0,128]}})",
+                 std::string(128, '\0')));
+    const Result<Checkpoint> checkpoint = Checkpoint::Open(folder.path());
+    if (expert == 2) {
+      EXPECT_THAT(checkpoint.error().message(), HasSubstr("experts.2.w1.weight' has no place"));
+      continue;
+    }
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message();
+    EXPECT_THAT(checkpoint->LoadExperts("layers.0.expert_gate", shape).error().message(),
+                HasSubstr("no tensor '" + prefix + "1.w1.weight', expected with shape [8, 4]"));
+  }
+}
+
+// Of gpt-oss' two tensors of bytes either may be absent or misshapen, and neither may be anything
+// but bytes.
+TEST(CheckpointTest, NamesDamagedMxfp4) {
+  const std::string blocks = "model.layers.0.mlp.experts.down_proj_blocks";
+  const std::string scales = "model.layers.0.mlp.experts.down_proj_scales";
+  const auto open = [&](TemporaryDirectory& folder, const std::string& header, size_t size) {
+    std::filesystem::copy(OracleModel("gptoss/hf/config.json"), folder.path());
+    Write(folder.path() + "/model.safetensors", FileOf(header, std::string(size, '\0')));
+    return Checkpoint::Open(folder.path());
+  };
+  const std::vector<int64_t> shape = {5, 32, 32};
+  TemporaryDirectory first;
+  const auto alone = open(
+      first, "{\"" + blocks + R"(":{"dtype":"U8","shape":[5,32,1,16],"data_offsets":[0,2560]}})",
+      2560);
+  ASSERT_TRUE(alone) << alone.error().message();
+  EXPECT_THAT(alone->LoadExperts("layers.0.expert_down", shape).error().message(),
+              HasSubstr("no tensor '" + scales + "', expected with shape [5, 32, 1]"));
+  TemporaryDirectory second;
+  const auto misshapen =
+      open(second,
+           "{\"" + blocks + R"(":{"dtype":"U8","shape":[5,32,16],"data_offsets":[0,2560]}})", 2560);
+  ASSERT_TRUE(misshapen) << misshapen.error().message();
+  EXPECT_THAT(misshapen->LoadExperts("layers.0.expert_down", shape).error().message(),
+              HasSubstr("has shape [5, 32, 16], expected [5, 32, 1, 16]"));
+  TemporaryDirectory third;
+  const auto floats =
+      open(third, "{\"" + scales + R"(":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4);
+  EXPECT_THAT(floats.error().message(), HasSubstr("is F32, not U8"));
 }
 
 TEST(CheckpointTest, KeepsStoredTypes) {

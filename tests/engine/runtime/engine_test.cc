@@ -224,6 +224,11 @@ TEST(Engine, RefusesWhatItCannotRun) {
 }
 
 TEST(Engine, StartChecksItsOptions) {
+  auto encoder = std::make_unique<testing::FakeModel>(16, 256, testing::FakeModel::Hash(16));
+  encoder->BecomeEncoder();
+  const auto refused = Engine::Start(std::move(encoder), {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("embedding model"), std::string::npos);
   EngineOptions options;
   options.max_model_len = 300;
   EXPECT_EQ(Engine::Start(Hashing(), options).error().code(), ErrorCode::kInvalidArgument);

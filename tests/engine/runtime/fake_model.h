@@ -101,6 +101,7 @@ class FakeModel : public LanguageModel {
   }
 
   void FailNext() { fail_next_ = true; }
+  void BecomeEncoder() { info_.generates = false; }
 
  private:
   TokenId& Slot(const SequenceChunk& chunk, size_t position) {
