@@ -10,6 +10,7 @@
 
 #include "engine/cache/block_pool.h"
 #include "engine/device/cpu/kernels.h"
+#include "engine/device/cpu/quantized.h"
 #include "engine/device/cpu/thread_pool.h"
 #include "engine/model/load.h"
 
@@ -68,7 +69,13 @@ bool Forward(LanguageModel& model, const SequenceChunk& chunk, std::vector<float
   return done.has_value();
 }
 
-int Measure(LanguageModel& model, int threads, int n_prompt, int n_decode, double weight_count) {
+// What one token costs.
+struct TokenCost {
+  double weight_bytes = 0;  // read: all but the table of embeddings, unless that is the output, too
+  double multiplications = 0;
+};
+
+int Measure(LanguageModel& model, int threads, int n_prompt, int n_decode, const TokenCost& cost) {
   const int32_t n_blocks = BlockPool::BlocksFor(n_prompt + n_decode);
   if (!model.AllocateCache(n_blocks)) return 1;
   std::vector<BlockId> blocks(n_blocks);
@@ -91,14 +98,14 @@ int Measure(LanguageModel& model, int threads, int n_prompt, int n_decode, doubl
   }
   const double decode = (Now() - start) / n_decode;
   const double bandwidth = std::max(before, ReadBandwidth(threads));
-  // Weights but for the embedding table, and the keys and values seen on average.
+  // And the keys and values seen on average.
   const auto& info = model.info();
   const double kv = static_cast<double>(info.kv_bytes_per_block) / info.block_tokens *
                     (n_prompt + n_decode / 2.0);
-  const double bytes = 2 * weight_count + kv;
+  const double bytes = cost.weight_bytes + kv;
   std::printf("read bandwidth   %.1f GB/s\n", bandwidth);
   std::printf("prefill %5d    %.1f tokens/s, %.0f GFLOP/s\n", n_prompt, 1 / prefill,
-              2 * weight_count / prefill * 1e-9);
+              2 * cost.multiplications / prefill * 1e-9);
   std::printf("decode  %5d    %.1f tokens/s, %.1f GB/s, %.0f %% of the bandwidth\n", n_decode,
               1 / decode, bytes / decode * 1e-9, bytes / decode * 1e-7 / bandwidth);
   return 0;
@@ -128,11 +135,21 @@ int main(int argc, char** argv) {
   }
   const int threads = options.threads > 0 ? options.threads : skerry::engine::UsableProcessors();
   const auto& config = checkpoint->config();
-  const double embed = static_cast<double>(config.vocab_size * config.hidden_size);
-  const double weights = static_cast<double>((*model)->info().weight_bytes) / 2 -
-                         (config.tie_word_embeddings ? 0 : embed);
-  std::printf("%s, %d threads, %s, BF16, %.0f MB, loaded in %.2f s\n", argv[1], threads,
+  const int64_t embed_shape[] = {config.vocab_size, config.hidden_size};
+  const auto embed = checkpoint->Load("embed", embed_shape);
+  if (!embed) return 1;
+  const double embed_bytes = static_cast<double>(embed->bytes.size());
+  TokenCost cost;
+  cost.weight_bytes = static_cast<double>((*model)->info().weight_bytes) -
+                      (config.tie_word_embeddings ? 0 : embed_bytes);
+  const int64_t attention = 2 * config.head_dim * (config.n_heads + config.n_kv_heads);
+  cost.multiplications = static_cast<double>(
+      config.hidden_size *
+      (config.n_layers * (attention + 3 * config.intermediate_size) + config.vocab_size));
+  const auto& quantised = skerry::engine::FindQuantKernels(skerry::engine::BestCpuIsa());
+  std::printf("%s, %d threads, %s, quantised %s, %.0f MB, loaded in %.2f s\n", argv[1], threads,
               std::string(skerry::engine::CpuIsaName(skerry::engine::BestCpuIsa())).c_str(),
+              std::string(quantised.name).c_str(),
               static_cast<double>((*model)->info().weight_bytes) * 1e-6, Now() - start);
-  return Measure(**model, threads, n_prompt, n_decode, weights);
+  return Measure(**model, threads, n_prompt, n_decode, cost);
 }
