@@ -111,7 +111,7 @@ struct MatMuls::Quantized {
 void MatMuls::MultiplyQuantized(const QuantFormat& format, const Weight& weight, const float* x,
                                 int64_t n_rows, float* y) {
   const int64_t k = weight.cols;
-  const int64_t n_groups = k / format.group;
+  const int64_t n_groups = k / kInt8Group;
   auto* values = reinterpret_cast<int8_t*>(values_.Reserve(n_rows * k));
   auto* groups =
       reinterpret_cast<Int8Group*>(groups_.Reserve(n_rows * n_groups * sizeof(Int8Group)));
@@ -142,13 +142,12 @@ void MatMuls::RunPanels(const Quantized& work, int64_t first_panel, int n_panels
   const Weight& weight = work.weight;
   const int64_t panel_rows = quant_.panel_rows;
   const int64_t row_bytes = RowBytes(weight.dtype, weight.cols);
-  const int64_t group = work.format.group;
   const DTypeBlock block = BlockOf(weight.dtype);
   const int64_t first_row = first_panel * panel_rows;
   const int64_t n_weight_rows = std::min(n_panels * panel_rows, weight.rows - first_row);
 
   const size_t value_bytes = panel_rows * kQuantColumns;
-  const size_t factor_bytes = panel_rows * kQuantColumns / group * sizeof(float);
+  const size_t factor_bytes = panel_rows * kQuantColumns / kInt8Group * sizeof(float);
   const size_t panel_bytes = value_bytes + 2 * factor_bytes;
   // The last panel may have fewer rows than lanes: it is completed with zeros.
   const int64_t n_missing = n_panels * panel_rows - n_weight_rows;
@@ -158,11 +157,14 @@ void MatMuls::RunPanels(const Quantized& work, int64_t first_panel, int n_panels
   const auto* bytes = static_cast<const uint8_t*>(weight.data) + first_row * row_bytes;
   QuantPanel panels[2];
   const uint8_t* sources[2];
+  const uint8_t* nexts[2];  // the panels that come after these; themselves at the end
   for (int i = 0; i < n_panels; ++i) {
     uint8_t* at = scratch + i * panel_bytes;
     panels[i] = {reinterpret_cast<uint32_t*>(at), reinterpret_cast<float*>(at + value_bytes),
                  reinterpret_cast<float*>(at + value_bytes + factor_bytes)};
     sources[i] = bytes + i * panel_rows * row_bytes;
+    const bool last = first_row + (n_panels + i + 1) * panel_rows > weight.rows;
+    nexts[i] = last ? sources[i] : sources[i] + n_panels * panel_rows * row_bytes;
   }
   if (n_missing > 0) {
     uint8_t* copy = scratch + n_panels * panel_bytes;
@@ -177,12 +179,13 @@ void MatMuls::RunPanels(const Quantized& work, int64_t first_panel, int n_panels
     const int64_t n_columns = std::min(kQuantColumns, weight.cols - column);
     const int64_t offset = column / block.elements * block.bytes;
     for (int i = 0; i < n_panels; ++i) {
-      work.format.unpack(sources[i] + offset, row_bytes, n_columns / block.elements, panels[i]);
+      work.format.unpack(sources[i] + offset, row_bytes, n_columns / block.elements,
+                         nexts[i] + panel_rows * offset, panels[i]);
     }
     Int8Rows x = work.x;
     x.values += column;
-    x.groups += column / group;
-    work.format.multiply(panels, n_panels, x, n_columns / group, out);
+    x.groups += column / kInt8Group;
+    work.format.multiply(panels, n_panels, x, n_columns, out);
     out.add = true;
   }
 }

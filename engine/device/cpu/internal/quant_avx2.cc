@@ -15,11 +15,12 @@ struct Isa : Isa256 {
   static constexpr int kTileX = 4;  // 4 sums of 16 bits, 4 of 32, 4 totals, a weight and one of x
   static constexpr bool kSigned = true;
 
-  // Pairs of products are sums of 16 bits. They are widened when one more could overflow: products
-  // are at most (2^kBits - 1) * 127.
+  // Pairs of products are sums of 16 bits. They are widened at the end of a group, and before where
+  // one more could overflow: products are at most (2^kBits - 1) * 127.
   template <int kBits>
   struct Products {
-    static constexpr int kSafe = 32767 / (2 * 127 * ((1 << kBits) - 1));
+    static constexpr int kFitting = 32767 / (2 * 127 * ((1 << kBits) - 1));
+    static constexpr int kSafe = kFitting < 4 ? kFitting : 4;
     __m256i sums;
     __m256i pairs;
     SKERRY_INLINE void Start(int32_t correction) {

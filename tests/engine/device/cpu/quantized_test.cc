@@ -52,20 +52,23 @@ TEST(QuantizedTest, RoundsToTheNearestStep) {
       const QuantFormat& format = *kernels->find(dtype);
       const std::vector<float> x = RandomFloats(512, 1);
       std::vector<int8_t> values(512);
-      std::vector<Int8Group> groups(512 / format.group);
+      std::vector<Int8Group> groups(512 / kInt8Group);
       format.quantize(x.data(), 512, values.data(), groups.data());
+      const size_t halves = dtype == DType::kQ6_K ? 1 : 2;  // of the format's own groups
       for (size_t group = 0; group < groups.size(); ++group) {
         int sum = 0;
         int largest = 0;
-        for (int64_t i = group * format.group; i < static_cast<int64_t>(group + 1) * format.group;
-             ++i) {
+        for (size_t i = group * kInt8Group; i < (group + 1) * kInt8Group; ++i) {
           EXPECT_NEAR(groups[group].scale * static_cast<float>(values[i]), x[i],
                       0.501F * groups[group].scale);
           sum += values[i];
           largest = std::max(largest, std::abs(values[i]));
         }
         EXPECT_EQ(largest, 127);
-        EXPECT_FLOAT_EQ(groups[group].sum, groups[group].scale * static_cast<float>(sum));
+        groups[group - group % halves].sum -= groups[group].scale * static_cast<float>(sum);
+      }
+      for (size_t group = 0; group < groups.size(); group += halves) {
+        EXPECT_NEAR(groups[group].sum, 0, 1e-5);
       }
     }
   }
@@ -75,15 +78,20 @@ TEST(QuantizedTest, RoundsExtremeValues) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   for (const QuantKernels* kernels : UsableQuantKernels()) {
     const QuantFormat& format = *kernels->find(DType::kQ4_0);
-    std::vector<float> x(32 * 6, 0.0F);
+    std::vector<float> x(32 * 6, 0.0F);  // pairs of groups; the second ones stay zero
     x[32 + 5] = std::nanf("");
-    x[64 + 31] = -kInf;
+    x[64 + 15] = -kInf;
     x[96 + 7] = 1e-40F;
     x[128] = 3e38F;
     x[160 + 3] = -2.0F;
     std::vector<int8_t> values(x.size(), 99);
-    std::vector<Int8Group> groups(6);
-    format.quantize(x.data(), static_cast<int64_t>(x.size()), values.data(), groups.data());
+    std::vector<Int8Group> all(12);
+    format.quantize(x.data(), static_cast<int64_t>(x.size()), values.data(), all.data());
+    std::vector<Int8Group> groups;
+    for (size_t i = 0; i < all.size(); i += 2) {
+      groups.push_back(all[i]);
+      EXPECT_EQ(all[i + 1].scale, 0.0F);
+    }
     EXPECT_EQ(groups[0].scale, 0.0F);
     EXPECT_TRUE(std::isnan(groups[1].scale));
     EXPECT_TRUE(std::isnan(groups[2].scale));
@@ -103,12 +111,12 @@ struct Product {
 
 // The sum that rounded activations give, in double.
 double Expected(const std::vector<float>& weights, int64_t row, const int8_t* values,
-                const Int8Group* groups, int64_t group, int64_t k, double& magnitude) {
+                const Int8Group* groups, int64_t k, double& magnitude) {
   double sum = 0;
   magnitude = 0;
   for (int64_t i = 0; i < k; ++i) {
     const double term = static_cast<double>(weights[row * k + i]) *
-                        (static_cast<double>(groups[i / group].scale) * values[i]);
+                        (static_cast<double>(groups[i / kInt8Group].scale) * values[i]);
     sum += term;
     magnitude += std::abs(term);
   }
@@ -133,7 +141,8 @@ TEST(QuantizedTest, MultipliesEveryType) {
       SCOPED_TRACE(std::string(kernels->name) + " " + std::string(DTypeName(dtype)));
       const QuantFormat& format = *kernels->find(dtype);
       const int64_t rows = kernels->panel_rows;
-      const int64_t n_groups = kColumns / format.group;
+      const int64_t n_groups = kColumns / kInt8Group;
+      const int64_t n_factors = dtype == DType::kQ6_K ? n_groups : n_groups / 2;
       std::vector<int8_t> values(kMaxX * kColumns);
       std::vector<Int8Group> groups(kMaxX * n_groups);
       format.quantize(x.data(), kMaxX * kColumns, values.data(), groups.data());
@@ -145,17 +154,17 @@ TEST(QuantizedTest, MultipliesEveryType) {
                      factors.data() + 2 * i * rows * n_groups,
                      factors.data() + (2 * i + 1) * rows * n_groups};
         format.unpack(bytes.data() + i * rows * row_bytes, row_bytes,
-                      kColumns / BlockOf(dtype).elements, panels[i]);
+                      kColumns / BlockOf(dtype).elements, bytes.data(), panels[i]);
       }
       const Int8Rows all{values.data(), kColumns, groups.data(), n_groups, kMaxX};
       const int64_t stride = 2 * rows + 3;
       std::vector<float> y(kMaxX * stride, -1.0F);
-      format.multiply(panels, 2, all, n_groups, {y.data(), stride, 2 * rows, false});
+      format.multiply(panels, 2, all, kColumns, {y.data(), stride, 2 * rows, false});
       for (int64_t i = 0; i < kMaxX; ++i) {
         for (int64_t j = 0; j < 2 * rows; ++j) {
           double magnitude;
           const double expected = Expected(weights, j, &values[i * kColumns], &groups[i * n_groups],
-                                           format.group, kColumns, magnitude);
+                                           kColumns, magnitude);
           ASSERT_NEAR(y[i * stride + j], expected, 2e-6 * magnitude) << i << " " << j;
         }
         EXPECT_EQ(y[i * stride + 2 * rows], -1.0F) << "wrote beyond its columns";
@@ -167,17 +176,17 @@ TEST(QuantizedTest, MultipliesEveryType) {
           some.n_rows = n_x;
           std::vector<float> again(kMaxX * stride, -1.0F);
           // In two steps, as columns come.
-          format.multiply(panels, n_panels, some, n_groups / 2,
+          format.multiply(panels, n_panels, some, kColumns / 2,
                           {again.data(), stride, n_weight_rows, false});
           QuantPanel rest[2];
           for (int i = 0; i < 2; ++i) {
             rest[i] = {panels[i].values + rows * kColumns / 8,
-                       panels[i].scales + rows * n_groups / 2,
-                       panels[i].minima + rows * n_groups / 2};
+                       panels[i].scales + rows * n_factors / 2,
+                       panels[i].minima + rows * n_factors / 2};
           }
           some.values += kColumns / 2;
           some.groups += n_groups / 2;
-          format.multiply(rest, n_panels, some, n_groups / 2,
+          format.multiply(rest, n_panels, some, kColumns / 2,
                           {again.data(), stride, n_weight_rows, true});
           for (int64_t i = 0; i < kMaxX; ++i) {
             for (int64_t j = 0; j < stride; ++j) {
