@@ -1,9 +1,10 @@
-// libFuzzer target: GGUF files. Whatever is accepted must lie inside the file, and its metadata
-// must be readable by every accessor.
+// libFuzzer target: GGUF files. Whatever is accepted must lie inside the file, its metadata must be
+// readable by every accessor, and tensors of types that the engine knows as numbers.
 #include <cstdlib>
 
+#include "engine/architectures/internal/readers.h"
 #include "engine/formats/gguf.h"
-#include "engine/formats/internal/config_readers.h"
+#include "engine/formats/tensor.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace skerry::engine;
@@ -14,6 +15,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         tensor.bytes.data() + tensor.bytes.size() > data + size) {
       abort();
     }
+    const auto dtype = FindDType(GgufTypeName(tensor.type));
+    if (!dtype) continue;
+    const Tensor values{*dtype, {tensor.dims.rbegin(), tensor.dims.rend()}, tensor.bytes, nullptr};
+    int64_t n_elements = 1;
+    for (const int64_t dim : tensor.dims) n_elements *= dim;
+    if (static_cast<int64_t>(ToFloats(values).size()) != n_elements) abort();
   }
   for (const std::string_view key : gguf->Keys()) {
     size_t touched = 0;
