@@ -400,6 +400,8 @@ CheckpointSupport SupportedCheckpoints() {
     support.gguf.insert(support.gguf.end(), names.begin(), names.end());
   }
   for (const DType dtype : kDTypes) support.tensor_types.push_back(DTypeName(dtype));
+  // MXFP4 experts come as bytes, and BERT's files count their positions.
+  support.tensor_types.insert(support.tensor_types.end(), {kBytesType, "I64"});
   return support;
 }
 

@@ -91,7 +91,7 @@ struct CheckpointSupport {
   std::vector<std::string_view> huggingface;   // 'model_type' of config.json
   std::vector<std::string_view> mistral;       // params.json, which names none
   std::vector<std::string_view> gguf;          // 'general.architecture'
-  std::vector<std::string_view> tensor_types;  // as DTypeName
+  std::vector<std::string_view> tensor_types;  // as DTypeName; some only in certain tensors
 };
 CheckpointSupport SupportedCheckpoints();
 

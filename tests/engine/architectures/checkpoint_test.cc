@@ -214,6 +214,14 @@ TEST(CheckpointTest, NamesDamagedMxfp4) {
   EXPECT_THAT(floats.error().message(), HasSubstr("is F32, not U8"));
 }
 
+TEST(CheckpointTest, SupportNamesWhatOpens) {
+  const CheckpointSupport support = SupportedCheckpoints();
+  EXPECT_THAT(support.huggingface, ::testing::IsSupersetOf({"llama", "mistral3", "gpt_oss"}));
+  EXPECT_THAT(support.gguf, ::testing::Contains("qwen3moe"));
+  EXPECT_THAT(support.mistral, ::testing::ElementsAre("mistral"));
+  EXPECT_THAT(support.tensor_types, ::testing::IsSupersetOf({"BF16", "Q4_K", "MXFP4", "U8"}));
+}
+
 TEST(CheckpointTest, KeepsStoredTypes) {
   SKERRY_REQUIRE_FIXTURES(fixtures);
   const std::pair<const char*, DType> cases[] = {{"hf", DType::kBf16},
