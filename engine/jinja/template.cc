@@ -16,11 +16,21 @@ constexpr size_t kTemplateMemoryBytes = 512 << 20;
 // Builds the document without looking a key up while its object grows, which would be quadratic.
 class ContextBuilder : public nlohmann::json_sax<OrderedJson> {
  public:
+  explicit ContextBuilder(Numbers numbers) : numbers_(numbers) {}
+
   bool null() override { return Add(nullptr); }
   bool boolean(bool value) override { return Add(value); }
   bool number_integer(number_integer_t value) override { return Add(value); }
-  bool number_unsigned(number_unsigned_t value) override { return Add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return Add(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (numbers_ == Numbers::kAsWritten && value > static_cast<uint64_t>(INT64_MAX)) {
+      return AddAsWritten(std::to_string(value));
+    }
+    return Add(value);
+  }
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (numbers_ == Numbers::kAsWritten && text != FormatFloat(value)) return AddAsWritten(text);
+    return Add(value);
+  }
   bool string(string_t& value) override { return Add(std::move(value)); }
   bool binary(binary_t&) override { return Refuse("binary data"); }
   bool start_object(std::size_t) override { return Open(OrderedJson::object()); }
@@ -57,6 +67,9 @@ class ContextBuilder : public nlohmann::json_sax<OrderedJson> {
     reason_ = std::move(reason);
     return false;
   }
+  bool AddAsWritten(const std::string& text) {
+    return Add(OrderedJson::binary({text.begin(), text.end()}));
+  }
   OrderedJson* Place(OrderedJson value) {
     if (stack_.empty()) {
       root = std::move(value);
@@ -83,6 +96,7 @@ class ContextBuilder : public nlohmann::json_sax<OrderedJson> {
     return true;
   }
 
+  const Numbers numbers_;
   std::vector<OrderedJson*> stack_;  // into root; a parent does not grow while a child is open
   std::string key_;
   std::string reason_;
@@ -148,7 +162,7 @@ std::string Rendered::text() const {
   return result;
 }
 
-Result<OrderedJson> ParseContext(std::string_view text) {
+Result<OrderedJson> ParseContext(std::string_view text, Numbers numbers) {
   if (text.size() > kMaxContextBytes) {
     return Error(ErrorCode::kCorrupt,
                  "JSON is longer than " + std::to_string(kMaxContextBytes) + " bytes");
@@ -157,7 +171,7 @@ Result<OrderedJson> ParseContext(std::string_view text) {
   if (text.find('\0') != std::string_view::npos || text.starts_with("\xef\xbb\xbf")) {
     return Error(ErrorCode::kCorrupt, "JSON is refused: a NUL or a byte order mark");
   }
-  ContextBuilder builder;
+  ContextBuilder builder(numbers);
   if (!OrderedJson::sax_parse(text.begin(), text.end(), &builder)) {
     return Error(ErrorCode::kCorrupt, "JSON is refused: " + builder.reason());
   }

@@ -82,7 +82,13 @@ class Template {
   std::unique_ptr<State> state_;
 };
 
+enum class Numbers {
+  kPython,     // what Python's json makes of them: 1.50 prints as 1.5
+  kAsWritten,  // each prints as the text spells it
+};
+
 // A context from JSON text, keys in their order. kCorrupt for what ParseJson refuses as well.
-Result<OrderedJson> ParseContext(std::string_view text);
+// Numbers that Python would spell differently are binary values in the result of kAsWritten.
+Result<OrderedJson> ParseContext(std::string_view text, Numbers numbers = Numbers::kPython);
 
 }  // namespace skerry::engine::jinja

@@ -173,7 +173,9 @@ Result<std::span<const Value>> Interpreter::Iterate(const Value& value,
       TRY(Step(1 + text.n_chars));
       ListBuilder chars(arena_, text.n_chars);
       for (uint32_t at = 0; at < text.size; at += CharBytes(text.data[at])) {
-        chars.Add(Value::Of(SliceText(arena_, &text, at, at + CharBytes(text.data[at]))));
+        Text* letter = SliceText(arena_, &text, at, at + CharBytes(text.data[at]));
+        letter->markup = false;  // to Python the characters of markup are strings
+        chars.Add(Value::Of(static_cast<const Text*>(letter)));
       }
       return chars.items();
     }

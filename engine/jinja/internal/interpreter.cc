@@ -1,5 +1,6 @@
 #include "engine/jinja/internal/interpreter.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace skerry::engine::jinja {
@@ -81,6 +82,10 @@ Error Interpreter::UndefinedError(const Value& value) const {
   return Fail(name);
 }
 
+std::string Interpreter::FloatText(const Value& value) const {
+  return value.spelling == 0 ? FormatFloat(value.number) : spellings_[value.spelling - 1];
+}
+
 const Text* Interpreter::NewJsonText(std::string_view text, bool request, bool copy) {
   return copy ? CopyText(arena_, text, request) : ViewText(arena_, text, request);
 }
@@ -110,6 +115,13 @@ Result<Value> Interpreter::FromJson(const OrderedJson& json, bool request, bool 
     case OrderedJson::value_t::number_float:
       value = Value::Float(json.get<double>());
       break;
+    case OrderedJson::value_t::binary: {  // a number of Numbers::kAsWritten
+      const OrderedJson::binary_t& bytes = json.get_binary();
+      spellings_.emplace_back(bytes.begin(), bytes.end());
+      value = Value::Float(std::strtod(spellings_.back().c_str(), nullptr));
+      value.spelling = static_cast<uint32_t>(spellings_.size());
+      break;
+    }
     case OrderedJson::value_t::string:
       return Value::Of(NewJsonText(json.get_ref<const std::string&>(), request, copy));
     case OrderedJson::value_t::array: {

@@ -98,6 +98,9 @@ class Interpreter {
   Result<Value> Arithmetic(BinaryOp op, const Value& a, const Value& b);
   Result<Value> Repeat(const Value& sequence, int64_t times);
 
+  // A float as it is printed.
+  std::string FloatText(const Value& value) const;
+
   // print.cc
   // Python's str(): always a text.
   Result<const Text*> ToText(const Value& value);
@@ -200,6 +203,7 @@ class Interpreter {
   uint64_t steps_ = 0;
   int depth_ = 0;
   std::optional<std::string> refusal_;
+  std::vector<std::string> spellings_;  // of floats that the request spelled its own way
 };
 
 }  // namespace skerry::engine::jinja

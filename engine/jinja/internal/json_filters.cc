@@ -86,6 +86,8 @@ class JsonWriter {
   void WriteNumber(const Value& value) {
     if (!value.is(Kind::kFloat)) {
       Put(std::to_string(value.AsInt()));
+    } else if (value.spelling != 0) {
+      Put(in_.FloatText(value));
     } else if (std::isnan(value.number)) {
       Put("NaN");
     } else if (std::isinf(value.number)) {

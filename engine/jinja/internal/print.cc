@@ -79,7 +79,7 @@ Result<void> Interpreter::ReprInto(const Value& value, TextBuilder* out, bool* r
       put(std::to_string(value.integer));
       return {};
     case Kind::kFloat:
-      put(FormatFloat(value.number));
+      put(FloatText(value));
       return {};
     case Kind::kText:
       TRY(StepBytes(value.text->size * uint64_t{4}));

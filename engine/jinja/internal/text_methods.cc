@@ -296,8 +296,7 @@ Result<Value> SplitSpace(Interpreter& in, const Text& text, int64_t limit, bool 
     }
     if (begin >= end) break;
     if (limit >= 0 && static_cast<int64_t>(parts.size()) >= limit) {
-      if (from_right) begin = view.size() - TrimSpaceLeft(view).size();
-      if (!from_right) end = TrimSpaceRight(view).size();
+      // The rest, with the white space at its far end.
       parts.push_back(Piece(in, text, begin, end));
       break;
     }

@@ -87,6 +87,9 @@ struct Undefined {
 struct Value {
   Kind kind = Kind::kNone;
   bool request = false;  // of none, bool and numbers; the others say it themselves
+  // kFloat: how the request spelled it, a number that Interpreter::FloatText knows; 0: as Python
+  // does.
+  uint32_t spelling = 0;
   union {
     bool boolean;
     int64_t integer = 0;

@@ -65,6 +65,36 @@ TEST(Template, LiteralsAndOperators) {
         "True True False False"}});
 }
 
+// Found by comparing with jinja2.
+TEST(Template, WhiteSpaceSplitKeepsTheFarEndOfTheRest) {
+  ExpectAll({{"{{ ' a b  c '.split(none, 1) }}", "['a', 'b  c ']"},
+             {"{{ ' a  b c '.rsplit(none, 1) }}", "[' a  b', 'c']"},
+             {"{{ ' a '.split(none, 3) }} {{ ' a '.rsplit(none, 0) }}", "['a'] [' a']"}});
+}
+
+TEST(Template, CharactersOfMarkupAreStrings) {
+  ExpectAll({{"{{ ('a<'|e)|list }} {{ ('ab'|safe)|sort(reverse=true) }} {{ ('ab'|safe)[:1]|list }}",
+              "['a', '&', 'l', 't', ';'] ['b', 'a'] ['a']"}});
+}
+
+TEST(Template, NumbersAsTheyWereWritten) {
+  constexpr std::string_view kNumbers =
+      R"({"x":[1.50,1e3,-0.0,2,7.0,123456789012345678901234,18446744073709551615]})";
+  const auto show = [&](std::string_view source, Numbers numbers) {
+    const auto context = ParseContext(kNumbers, numbers);
+    return Template::Parse(source).value().Render(*context, {})->text();
+  };
+  for (const char* source : {"{{ x }}", "{{ x|tojson }}"}) {
+    EXPECT_EQ(show(source, Numbers::kAsWritten),
+              "[1.50, 1e3, -0.0, 2, 7.0, 123456789012345678901234, 18446744073709551615]");
+  }
+  EXPECT_EQ(show("{{ x[0] }} {{ x[0] + 1 }} {{ x[0] == 1.5 }} {{ x[:2]|sum }} {{ -x[0] }}",
+                 Numbers::kAsWritten),
+            "1.50 2.5 True 1001.5 -1.5");
+  EXPECT_EQ(show("{{ x[:1] }}", Numbers::kAsWritten), "[1.50]");
+  EXPECT_EQ(Show("{{ x }}", "{\"x\":[1.50,1e3,-0.0]}"), "[1.5, 1000.0, -0.0]");
+}
+
 TEST(Template, UndefinedAndNone) {
   ExpectAll(
       {{"[{{ x }}] {{ x is defined }} {{ none is defined }}", "[] False True"},
