@@ -43,12 +43,12 @@ struct ServeFlags {
   int max_waiting = 64;
   EngineOptions engine;
   uint64_t kv_cache_bytes = 0;  // 0: half of the memory that is available
+  std::string tokenizer_mode = "auto";
   // Flags of vLLM's command line that select the only possibility here.
   double gpu_memory_utilization = 0.9;
   int tensor_parallel_size = 1;
   std::string tool_call_parser;
   bool enable_auto_tool_choice = false;
-  std::string tokenizer_mode = "auto";
   std::string config_format = "auto";
   std::string load_format = "auto";
 };
@@ -96,7 +96,11 @@ Result<ServedModel> Load(const ServeFlags& flags) {
   for (const std::string& note : checkpoint.config().notes) {
     LogInfo("model '" + flags.model_path + "': " + note);
   }
-  LoadedTokenizer text = TRY(LoadTokenizer(flags.model_path));
+  const TokenizerMode mode = flags.tokenizer_mode == "mistral" ? TokenizerMode::kMistral
+                             : flags.tokenizer_mode == "hf"    ? TokenizerMode::kHuggingFace
+                                                               : TokenizerMode::kAuto;
+  LoadedTokenizer text = TRY(LoadTokenizer(flags.model_path, mode));
+  const ChatSource source = TRY(LoadChatSource(flags.model_path, text.mistral_version));
   const SamplingDefaults defaults = TRY(LoadSamplingDefaults(checkpoint.folder()));
   if (text.tokenizer->vocab_size() > checkpoint.config().vocab_size) {
     return Error(ErrorCode::kInvalidArgument, "'" + text.source + "' has " +
@@ -114,13 +118,15 @@ Result<ServedModel> Load(const ServeFlags& flags) {
     options.kv_cache_bytes = AvailableMemory().value_or(2 * kFallbackCacheBytes) / 2;
   }
   std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), options));
-  return MakeServedModel(std::move(text), defaults, std::move(engine));
+  return MakeServedModel(std::move(text), source, mode, defaults, std::move(engine));
 }
 
 void LogLoaded(const ServeFlags& flags, const ServedModel& model) {
   LogInfo("model '" + flags.model_path + "' is ready: context " +
           std::to_string(model.engine->max_model_len()) + " tokens, chat format " +
-          (model.chat ? std::string(ChatFamilyName(model.chat->family())) : "none"));
+          (model.chat ? model.chat->name() + ", tool calls " +
+                            std::string(ToolNotationName(model.chat->notation()))
+                      : "none"));
   if (!model.chat) LogWarning(model.no_chat_reason);
 }
 
@@ -281,10 +287,12 @@ void AddServeFlags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::IsMember({1}));
   app.add_option("--tool-call-parser", flags.tool_call_parser,
                  only + "the format is recognised from the model")
-      ->check(CLI::IsMember({"mistral"}));
+      ->check(CLI::IsMember({"mistral", "hermes", "llama3_json"}));
   app.add_flag("--enable-auto-tool-choice", flags.enable_auto_tool_choice, only + "always on");
-  app.add_option("--tokenizer-mode", flags.tokenizer_mode, only + "auto or mistral")
-      ->check(CLI::IsMember({"auto", "mistral"}));
+  app.add_option("--tokenizer-mode", flags.tokenizer_mode,
+                 "how chats are written: mistral (Mistral's own formats), hf (the checkpoint's "
+                 "template) or auto (default: whichever the checkpoint comes in)")
+      ->check(CLI::IsMember({"auto", "mistral", "hf"}));
   app.add_option("--config-format", flags.config_format,
                  "auto, hf (config.json) or mistral (params.json)")
       ->check(CLI::IsMember({"auto", "hf", "mistral"}));

@@ -154,8 +154,9 @@ Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaul
   if (error) return *error;
   ChatRequest request;
   Fields fields(document, "", error);
-  internal::ParseMessages(fields, request.messages);
+  internal::ParseMessages(fields, body, request.messages);
   internal::ParseTools(fields, body, request);
+  request.reasoning_effort = fields.String("reasoning_effort");
   ParseCommon(fields, defaults, request);
   if (error) return *error;
   return request;

@@ -40,6 +40,7 @@ struct ChatRequest : CommonRequest {
   std::string tool_name;                       // of kNamed
   bool legacy_functions = false;               // asked by `functions`: answer with `function_call`
   bool parallel_tool_calls = true;
+  std::string reasoning_effort;  // a word for the chat template; empty: not given
 };
 
 struct CompletionRequest : CommonRequest {

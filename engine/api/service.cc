@@ -50,13 +50,13 @@ http::ApiError Loading() { return {503, "the model is being loaded", "loading", 
 
 }  // namespace
 
-ServedModel MakeServedModel(LoadedTokenizer text, SamplingDefaults defaults,
-                            std::unique_ptr<Engine> engine) {
+ServedModel MakeServedModel(LoadedTokenizer text, const ChatSource& source, TokenizerMode mode,
+                            SamplingDefaults defaults, std::unique_ptr<Engine> engine) {
   ServedModel model;
   model.text = std::move(text);
   model.defaults = defaults;
   model.engine = std::move(engine);
-  Result<ChatFormat> chat = ChatFormat::Detect(*model.text.tokenizer, model.text.chat_template);
+  Result<ChatFormat> chat = ChatFormat::Create(*model.text.tokenizer, source, mode);
   if (chat) {
     model.chat = std::move(*chat);
   } else {
@@ -176,8 +176,9 @@ void Service::RunWorker() {
 void Service::Process(Work work) {
   if (work.responder->ClientGone()) return;
   const ServedModel& model = *model_;  // set before anything is queued, never changed
-  std::variant<internal::Admitted, http::ApiError> result = internal::Admit(
-      model, options_.model_name, work.request.head, work.request.body, *work.responder);
+  std::variant<internal::Admitted, http::ApiError> result =
+      internal::Admit(model, options_.model_name, work.request.head, work.request.body,
+                      *work.responder, clock_.UnixMillis() * 1000);
   if (const auto* error = std::get_if<http::ApiError>(&result)) {
     return SendError(*work.responder, *error);
   }

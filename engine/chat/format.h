@@ -1,84 +1,67 @@
-// How a model wants a conversation written: chat formats recognised by the checkpoint's template
-// and control tokens, and the prompt built from them. A prompt is a list of segments, so that text
-// of a request is always encoded as plain text and structure is always a control token.
+// How a model wants a conversation written and how it writes calls of tools: Mistral's own formats,
+// or whatever the checkpoint's chat template says.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "appliance/base/result.h"
 #include "engine/chat/message.h"
+#include "engine/chat/mistral_format.h"
+#include "engine/chat/prompt.h"
+#include "engine/chat/source.h"
+#include "engine/chat/template_format.h"
+#include "engine/chat/tool_call_reader.h"
+#include "engine/tokenizer/load.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace skerry::engine {
 
-enum class ChatFamily {
-  kMistralV1,  // "[INST] ... [/INST]" in plain text
-  kMistralV2,  // control tokens; tool calls without ids
-  kMistralV3,  // control tokens; tool calls with ids
-  kLlama2,     // "[INST] <<SYS>> ..." in plain text
-  kLlama3,     // <|start_header_id|>role<|end_header_id|>
-  kChatMl,     // <|im_start|>role
-};
-
-std::string_view ChatFamilyName(ChatFamily family);
-
-// Either one control token or plain text encoded on its own.
-struct Segment {
-  std::optional<TokenId> control;
-  std::string text;
-};
-
 // Immutable, thread-safe. The tokenizer must outlive it.
 class ChatFormat {
  public:
-  // Recognises the format. kInvalidArgument with the reason, as a sentence for the client, when it
-  // is none of the above: such a model answers plain completions only.
-  static Result<ChatFormat> Detect(const Tokenizer& tokenizer, std::string_view chat_template);
-  // The given format; kInvalidArgument when the vocabulary lacks its tokens.
-  static Result<ChatFormat> Create(const Tokenizer& tokenizer, ChatFamily family);
+  // kInvalidArgument with the reason, as a sentence for the client, for a model that answers plain
+  // completions only. kAuto: Mistral's own format where the source says its version, else the
+  // template; kMistral: Mistral's own, its version recognised where the source does not say it;
+  // kHuggingFace: the template.
+  static Result<ChatFormat> Create(const Tokenizer& tokenizer, const ChatSource& source,
+                                   TokenizerMode mode = TokenizerMode::kAuto);
 
-  ChatFamily family() const { return family_; }
+  // "mistral v7" or "template".
+  std::string name() const;
+  ToolNotation notation() const { return notation_; }
   // Whether tools can be offered.
-  bool supports_tools() const { return tool_call_.has_value(); }
-  // The token that begins tool calls in an answer.
-  std::optional<TokenId> tool_call_token() const { return tool_call_; }
+  bool supports_tools() const { return notation_ != ToolNotation::kNone; }
   // Tokens that end an answer in this format, besides the checkpoint's own.
   const std::vector<TokenId>& stop_tokens() const { return stops_; }
 
-  std::vector<Segment> BuildPrompt(const Conversation& conversation) const;
-  std::vector<TokenId> Encode(const std::vector<Segment>& segments) const;
-  // No more than the tokens that Encode would give, known without encoding.
-  size_t LeastTokens(const std::vector<Segment>& segments) const;
+  // kInvalidArgument, as a sentence for the client, for a conversation that cannot be written.
+  // `now_micros`: the time that templates see, since 1970.
+  Result<Prompt> BuildPrompt(const Conversation& conversation, int64_t now_micros) const;
+  std::vector<TokenId> Encode(const Prompt& prompt) const {
+    return EncodePrompt(*tokenizer_, prompt);
+  }
 
-  // Control tokens that must not be generated: all but `stops` and, when `tools_offered`, the one
-  // that begins tool calls.
+  // Control tokens that must not be generated: all but `stops` and, when `tools_offered`, those of
+  // the notation of calls.
   std::vector<TokenId> BannedTokens(const std::vector<TokenId>& stops, bool tools_offered) const;
 
   // The beginning of an answer that is a call: of the tool `name`, or of any tool when it is empty.
   std::vector<TokenId> ForcedCallPrefix(std::string_view name) const;
-  // The text those tokens stand for behind the tool call token.
-  static std::string ForcedCallText(std::string_view name);
 
  private:
-  struct Names {
-    std::optional<TokenId> bos, eos, inst, inst_end, tools, tools_end, results, results_end, header,
-        header_end, turn_end, turn_start;
-  };
-  ChatFormat(const Tokenizer& tokenizer, ChatFamily family)
-      : tokenizer_(&tokenizer), family_(family) {}
-
-  std::vector<Segment> BuildMistral(const Conversation& conversation) const;
-  std::vector<Segment> BuildPlainInst(const Conversation& conversation) const;
-  std::vector<Segment> BuildHeaders(const Conversation& conversation) const;
+  using Writer = std::variant<MistralFormat, TemplateFormat>;
+  ChatFormat(const Tokenizer& tokenizer, Writer writer)
+      : tokenizer_(&tokenizer), writer_(std::move(writer)) {}
 
   const Tokenizer* tokenizer_;
-  ChatFamily family_;
-  std::optional<TokenId> tool_call_;
+  Writer writer_;
+  ToolNotation notation_ = ToolNotation::kNone;
   std::vector<TokenId> stops_;
-  Names names_;
 };
 
 }  // namespace skerry::engine

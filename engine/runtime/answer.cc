@@ -1,5 +1,6 @@
 #include "engine/runtime/answer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skerry::engine {
@@ -8,17 +9,27 @@ Answer::Answer(const Tokenizer& tokenizer, AnswerOptions options)
     : tokenizer_(&tokenizer),
       options_(std::move(options)),
       detokenizer_(tokenizer, options_.strip_leading_space),
-      stops_(options_.stop_strings) {}
+      stops_(options_.stop_strings),
+      reader_(MakeToolCallReader(options_.notation, options_.offered_tools)) {
+  for (const std::string_view name : NotationTokens(options_.notation)) {
+    const std::optional<TokenId> id = tokenizer.FindControl(name);
+    if (id && tokenizer.IsControl(*id)) marks_.push_back(*id);
+  }
+}
 
-void Answer::PushText(const std::string& text, Delta& delta) {
+void Answer::Add(const std::string& text, Delta& delta) {
   if (text.empty() || ended_) return;
   StopStrings::Step step = stops_.Push(text);
   delta.text += step.text;
   ended_ = step.stopped;
 }
 
-void Answer::PushCalls(const std::string& text, Delta& delta) {
-  for (ToolCall& call : calls_->Push(text)) {
+// Text of one step comes before its calls.
+void Answer::Add(ToolCallReader::Step step, Delta& delta) {
+  Add(step.text, delta);
+  if (step.calls.empty() || ended_) return;
+  delta.text += stops_.Finish();
+  for (ToolCall& call : step.calls) {
     if (n_calls_ == options_.max_calls) break;
     delta.calls.push_back(std::move(call));
     ++n_calls_;
@@ -32,17 +43,12 @@ Answer::Delta Answer::Push(TokenId token) {
     delta.ended = true;
     return delta;
   }
-  if (options_.tool_call_token == token) {
-    if (!calls_) {
-      PushText(detokenizer_.Finish(), delta);
-      delta.text += stops_.Finish();
-    }
-    calls_.emplace(options_.offered_tools);
+  if (std::ranges::find(marks_, token) != marks_.end()) {
+    Add(reader_->Push(detokenizer_.Finish()), delta);
+    Add(reader_->Mark(tokenizer_->TokenName(token)), delta);
     detokenizer_ = Detokenizer(*tokenizer_, /*strip_leading_space=*/true);
-  } else if (calls_) {
-    PushCalls(detokenizer_.Push(token), delta);
   } else {
-    PushText(detokenizer_.Push(token), delta);
+    Add(reader_->Push(detokenizer_.Push(token)), delta);
   }
   delta.ended = ended_;
   return delta;
@@ -50,13 +56,13 @@ Answer::Delta Answer::Push(TokenId token) {
 
 Answer::Delta Answer::Finish(bool cut) {
   Delta delta;
-  const std::string rest = detokenizer_.Finish();
-  if (!calls_) {
-    PushText(rest, delta);
+  if (!ended_) {
+    Add(reader_->Push(detokenizer_.Finish()), delta);
+    // Behind calls, what became none is left out: a client that runs them wants no rest.
+    ToolCallReader::Step rest = reader_->Finish(cut);
+    if (n_calls_ > 0) rest.text.clear();
+    Add(std::move(rest), delta);
     if (!ended_) delta.text += stops_.Finish();
-  } else if (!ended_) {
-    PushCalls(rest, delta);
-    if (!cut && n_calls_ == 0) delta.text += calls_->Rest();
   }
   delta.ended = true;
   return delta;

@@ -2,11 +2,11 @@
 // tool calls instead of the model's notation for them.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "engine/chat/tool_call_parser.h"
+#include "engine/chat/tool_call_reader.h"
 #include "engine/sampler/stop_strings.h"
 #include "engine/tokenizer/detokenizer.h"
 
@@ -15,9 +15,9 @@ namespace skerry::engine {
 struct AnswerOptions {
   bool strip_leading_space = false;
   std::vector<std::string> stop_strings;
-  std::optional<TokenId> tool_call_token;  // set: what follows this token is a list of calls
-  std::vector<std::string> offered_tools;  // the only names a call may have; empty: any
-  size_t max_calls = SIZE_MAX;             // the answer ends after so many
+  ToolNotation notation = ToolNotation::kNone;  // set: calls in it are told from the text
+  std::vector<std::string> offered_tools;       // the only names a call may have; empty: any
+  size_t max_calls = SIZE_MAX;                  // the answer ends after so many
 };
 
 // One answer. One thread. The tokenizer must outlive it.
@@ -39,14 +39,15 @@ class Answer {
   bool has_calls() const { return n_calls_ > 0; }
 
  private:
-  void PushText(const std::string& text, Delta& delta);
-  void PushCalls(const std::string& text, Delta& delta);
+  void Add(ToolCallReader::Step step, Delta& delta);
+  void Add(const std::string& text, Delta& delta);
 
   const Tokenizer* tokenizer_;
   AnswerOptions options_;
   Detokenizer detokenizer_;
   StopStrings stops_;
-  std::optional<ToolCallParser> calls_;  // set once calls have begun
+  std::unique_ptr<ToolCallReader> reader_;
+  std::vector<TokenId> marks_;  // control tokens of the notation
   size_t n_calls_ = 0;
   bool ended_ = false;
 };

@@ -107,8 +107,6 @@ Result<LoadedTokenizer> LoadGgufTokenizer(const std::string& path) {
     const int32_t id = TRY(ReadGgufTokenId(file, name, -1, size));
     if (id >= 0) loaded.stop_tokens.push_back(id);
   }
-  const std::string_view chat_template = TRY(file.GetStringOr("tokenizer.chat_template", ""));
-  loaded.chat_template = std::string(chat_template);
   FinishStopTokens(loaded);
   return loaded;
 }

@@ -99,7 +99,6 @@ Result<LoadedTokenizer> LoadTokenizer(const std::string& path, TokenizerMode mod
   if (!name) return NoTokenizer(resolved, names, mode);
   const Json config = TRY(internal::ReadTokenizerConfig(resolved));
   LoadedTokenizer loaded = TRY(LoadFile(resolved + "/" + *name, config));
-  loaded.chat_template = TRY(internal::ReadChatTemplate(resolved, config));
   TRY(internal::ReadStopTokens(resolved, loaded));
   return loaded;
 }

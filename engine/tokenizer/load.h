@@ -23,8 +23,7 @@ struct LoadedTokenizer {
   // Tokens that end a generation, sorted: the end token and what generation_config.json or the GGUF
   // metadata add to it.
   std::vector<TokenId> stop_tokens;
-  std::string chat_template;  // as the checkpoint has it; empty when it has none
-  std::string source;         // the file the vocabulary came from
+  std::string source;  // the file the vocabulary came from
   // "v1", "v3", ... as tekken.json or the name of Mistral's SentencePiece file says; empty for
   // every other tokenizer.
   std::string mistral_version;

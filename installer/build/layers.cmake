@@ -25,7 +25,7 @@ set(SKERRY_LAYERS
   "engine/jinja: engine/unicode"
   "engine/tokenizer: engine/formats engine/unicode"
   "engine/grammar: engine/formats"
-  "engine/chat: engine/tokenizer engine/formats"
+  "engine/chat: engine/jinja engine/tokenizer engine/formats"
   "engine/device/cpu: engine/device engine/formats"
   "engine/device/cuda: engine/device"
   "engine/device: engine/formats"

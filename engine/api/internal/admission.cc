@@ -97,7 +97,7 @@ void SetCommon(const ServedModel& model, const CommonRequest& request, Admitted&
 
 std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::string& name,
                                            const http::RequestHead& head, std::string_view body,
-                                           const http::Responder& client) {
+                                           const http::Responder& client, int64_t now_micros) {
   if (!model.chat) return ApiError{400, model.no_chat_reason, "chat_not_supported", "messages"};
   Parsed<ChatRequest> parsed = ParseChatRequest(body, model.defaults);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
@@ -113,14 +113,14 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   if (auto error = CheckName(request.model, name, head, admitted)) return *error;
   SetCommon(model, request, admitted);
   admitted.legacy_functions = request.legacy_functions;
-  Conversation conversation{std::move(request.messages), {}};
+  Conversation conversation{std::move(request.messages), {}, std::move(request.reasoning_effort)};
   if (offered) {
     conversation.tools = std::move(request.tools);
     if (request.tool_choice == ToolChoice::kNamed) {
       std::erase_if(conversation.tools,
                     [&](const ToolDefinition& tool) { return tool.name != request.tool_name; });
     }
-    admitted.answer.tool_call_token = model.chat->tool_call_token();
+    admitted.answer.notation = model.chat->notation();
     for (const ToolDefinition& tool : conversation.tools) {
       admitted.answer.offered_tools.push_back(tool.name);
     }
@@ -131,10 +131,11 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   std::vector<TokenId>& stops = admitted.generation.stop_tokens;
   stops.insert(stops.end(), model.chat->stop_tokens().begin(), model.chat->stop_tokens().end());
   admitted.generation.banned = model.chat->BannedTokens(stops, offered);
-  const std::vector<Segment> prompt = model.chat->BuildPrompt(conversation);
-  if (auto error = RefuseEarly(model, model.chat->LeastTokens(prompt))) return *error;
+  const Result<Prompt> prompt = model.chat->BuildPrompt(conversation, now_micros);
+  if (!prompt) return ApiError{400, prompt.error().message(), "invalid_conversation", "messages"};
+  if (auto error = RefuseEarly(model, LeastTokens(*model.text.tokenizer, *prompt))) return *error;
   if (client.ClientGone()) return Gone();
-  admitted.generation.prompt = model.chat->Encode(prompt);
+  admitted.generation.prompt = model.chat->Encode(*prompt);
   if (auto error = SetLength(model, head, request, admitted.generation)) return *error;
   if (offered && request.tool_choice != ToolChoice::kAuto) {
     const std::string& only =
@@ -189,9 +190,9 @@ std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const
 
 std::variant<Admitted, ApiError> Admit(const ServedModel& model, const std::string& name,
                                        const http::RequestHead& head, std::string_view body,
-                                       const http::Responder& client) {
+                                       const http::Responder& client, int64_t now_micros) {
   if (head.path == "/v1/completions") return AdmitCompletion(model, name, head, body, client);
-  return AdmitChat(model, name, head, body, client);
+  return AdmitChat(model, name, head, body, client, now_micros);
 }
 
 }  // namespace skerry::engine::internal

@@ -25,9 +25,10 @@ struct Admitted {
   std::string model;  // name to answer with
 };
 
-// `name`: what this engine serves its model as. Nothing is encoded for a client that has gone.
+// `name`: what this engine serves its model as. `now_micros`: the time that chat templates see.
+// Nothing is encoded for a client that has gone.
 std::variant<Admitted, http::ApiError> Admit(const ServedModel& model, const std::string& name,
                                              const http::RequestHead& head, std::string_view body,
-                                             const http::Responder& client);
+                                             const http::Responder& client, int64_t now_micros);
 
 }  // namespace skerry::engine::internal

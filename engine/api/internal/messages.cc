@@ -1,5 +1,6 @@
 // `messages` of a chat body.
 #include "engine/api/internal/parse_parts.h"
+#include "engine/chat/json_text.h"
 
 namespace skerry::engine::internal {
 namespace {
@@ -38,8 +39,24 @@ std::string ParseContent(Fields& fields) {
   return text;
 }
 
-void ParseToolCalls(Fields& fields, Message& message) {
+// The elements of an array in the body as they are written, cut when the first is asked for.
+class RawList {
+ public:
+  explicit RawList(std::string_view array) : array_(array) {}
+  std::string_view At(size_t i) {
+    if (elements_.empty()) elements_ = RawElements(array_);
+    return i < elements_.size() ? elements_[i] : std::string_view();
+  }
+
+ private:
+  std::string_view array_;
+  std::vector<std::string_view> elements_;
+};
+
+// `raw`: the body's messages, `at`: the place of this one.
+void ParseToolCalls(Fields& fields, RawList& raw, size_t at, Message& message) {
   const Json* calls = fields.Array("tool_calls");
+  std::optional<RawList> raw_calls;
   for (size_t i = 0; calls != nullptr && i < calls->size() && !fields.failed(); ++i) {
     const std::string name = "tool_calls[" + std::to_string(i) + "]";
     if (!(*calls)[i].is_object()) {
@@ -58,7 +75,12 @@ void ParseToolCalls(Fields& fields, Message& message) {
     parsed.name = inner.String("name");
     const Json* arguments = inner.Find("arguments");
     if (arguments != nullptr && arguments->is_object()) {
-      parsed.arguments = DumpJson(*arguments);
+      if (!raw_calls) raw_calls.emplace(RawMember(raw.At(at), "tool_calls"));
+      parsed.arguments =
+          std::string(RawMember(RawMember(raw_calls->At(i), "function"), "arguments"));
+      if (!SaysTheSame(parsed.arguments, *arguments)) {
+        inner.Fail("arguments", "cannot be read", "invalid_value");
+      }
     } else {
       parsed.arguments = inner.String("arguments");
     }
@@ -69,16 +91,18 @@ void ParseToolCalls(Fields& fields, Message& message) {
 // The call and the result of a function have no ids in the old form; the name joins them.
 std::string LegacyId(const std::string& name) { return "function:" + name; }
 
-void ParseMessage(Fields& fields, Message& message) {
+void ParseMessage(Fields& fields, RawList& raw, size_t at, Message& message) {
   const std::string role = fields.String("role");
   message.content = ParseContent(fields);
+  message.has_content = fields.Find("content") != nullptr;
   if (role == "system" || role == "developer") {
     message.role = Role::kSystem;
   } else if (role == "user") {
     message.role = Role::kUser;
   } else if (role == "assistant") {
     message.role = Role::kAssistant;
-    ParseToolCalls(fields, message);
+    message.reasoning = fields.String("reasoning_content");
+    ParseToolCalls(fields, raw, at, message);
     if (const Json* call = fields.Object("function_call"); call != nullptr) {
       Fields inner(*call, fields.PathOf("function_call."), fields.error());
       const std::string name = inner.String("name");
@@ -104,7 +128,7 @@ void ParseMessage(Fields& fields, Message& message) {
 
 }  // namespace
 
-void ParseMessages(Fields& fields, std::vector<Message>& messages) {
+void ParseMessages(Fields& fields, std::string_view body, std::vector<Message>& messages) {
   const Json* list = fields.Array("messages");
   if (fields.failed()) return;
   if (list == nullptr || list->empty()) {
@@ -117,6 +141,7 @@ void ParseMessages(Fields& fields, std::vector<Message>& messages) {
     return;
   }
   messages.resize(list->size());
+  RawList raw(RawMember(body, "messages"));
   for (size_t i = 0; i < list->size() && !fields.failed(); ++i) {
     const std::string name = "messages[" + std::to_string(i) + "]";
     if (!(*list)[i].is_object()) {
@@ -124,7 +149,7 @@ void ParseMessages(Fields& fields, std::vector<Message>& messages) {
       return;
     }
     Fields message((*list)[i], name + ".", fields.error());
-    ParseMessage(message, messages[i]);
+    ParseMessage(message, raw, i, messages[i]);
   }
 }
 

@@ -10,8 +10,12 @@
 
 namespace skerry::engine::internal {
 
-void ParseMessages(Fields& fields, std::vector<Message>& messages);
-// `body`: the text of the whole body, for schemas as the client wrote them.
+// Whether `raw`, a part of a body that was cut out by rules of its own, says what the parsed
+// document says: only such text may go on.
+bool SaysTheSame(std::string_view raw, const Json& value);
+
+// `body`: the text of the whole body, for arguments and schemas as the client wrote them.
+void ParseMessages(Fields& fields, std::string_view body, std::vector<Message>& messages);
 void ParseTools(Fields& fields, std::string_view body, ChatRequest& request);
 
 }  // namespace skerry::engine::internal

@@ -9,18 +9,11 @@ namespace {
 
 using ToolChoice = ChatRequest::ToolChoice;
 
-// The text is cut by rules of its own, so what it was cut into is checked: only text that says what
-// the parsed document says goes on.
-bool SaysTheSame(std::string_view raw, const Json& value) {
-  JsonLimits limits;
-  limits.max_bytes = kMaxBodyBytes;
-  const Result<Json> parsed = ParseJson(raw, limits);
-  return parsed && *parsed == value;
-}
-
-// `function` is the object with name, description and parameters, `raw` its text.
-void ParseFunction(Fields& function, std::string_view raw, ChatRequest& request) {
+// `function` is the object with name, description and parameters, `raw` its text, `json` that of
+// the tool around it.
+void ParseFunction(Fields& function, std::string_view raw, std::string json, ChatRequest& request) {
   ToolDefinition tool;
+  tool.json = std::move(json);
   tool.name = function.String("name");
   if (tool.name.empty() && !function.failed()) {
     function.Fail("name", "is missing", "missing_required_parameter");
@@ -59,7 +52,9 @@ void ParseList(Fields& fields, std::string_view list_name, std::string_view body
     }
     Fields entry(item, name + ".", fields.error());
     if (!wrapped) {
-      ParseFunction(entry, raw[i], request);
+      if (!SaysTheSame(raw[i], item)) entry.Fail("name", "cannot be read", "invalid_value");
+      ParseFunction(entry, raw[i],
+                    "{\"type\": \"function\", \"function\": " + std::string(raw[i]) + "}", request);
       continue;
     }
     if (entry.String("type", "function") != "function") {
@@ -72,7 +67,8 @@ void ParseList(Fields& fields, std::string_view list_name, std::string_view body
       return;
     }
     Fields inner(*function, name + ".function.", fields.error());
-    ParseFunction(inner, RawMember(raw[i], "function"), request);
+    if (!SaysTheSame(raw[i], item)) entry.Fail("function", "cannot be read", "invalid_value");
+    ParseFunction(inner, RawMember(raw[i], "function"), std::string(raw[i]), request);
   }
 }
 
@@ -108,6 +104,13 @@ void ParseChoice(Fields& fields, std::string_view name, ChatRequest& request) {
 }
 
 }  // namespace
+
+bool SaysTheSame(std::string_view raw, const Json& value) {
+  JsonLimits limits;
+  limits.max_bytes = kMaxBodyBytes;
+  const Result<Json> parsed = ParseJson(raw, limits);
+  return parsed && *parsed == value;
+}
 
 void ParseTools(Fields& fields, std::string_view body, ChatRequest& request) {
   ParseList(fields, "tools", body, request);

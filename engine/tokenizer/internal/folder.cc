@@ -66,22 +66,6 @@ Result<void> ReadStopTokens(const std::string& folder, LoadedTokenizer& loaded) 
   return {};
 }
 
-Result<std::string> ReadChatTemplate(const std::string& folder, const Json& config) {
-  const std::string path = folder + "/chat_template.jinja";
-  if (std::filesystem::exists(path)) return ReadTextFile(path, kMaxJsonBytes);
-  const auto found = config.find("chat_template");
-  if (found == config.end()) return std::string();
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_array()) {  // several, by name
-    for (const Json& item : *found) {
-      if (!item.is_object()) continue;
-      const std::string name = TRY(GetStringOr(item, "name", ""));
-      if (name == "default") return GetStringOr(item, "template", "");
-    }
-  }
-  return std::string();
-}
-
 void FinishStopTokens(LoadedTokenizer& loaded) {
   const Tokenizer& tokenizer = *loaded.tokenizer;
   if (tokenizer.eos()) loaded.stop_tokens.push_back(*tokenizer.eos());

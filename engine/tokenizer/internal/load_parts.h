@@ -28,7 +28,6 @@ Result<LoadedTokenizer> FromParts(PipelineParts parts, const std::string& path);
 // What a folder knows besides the vocabulary.
 Result<Json> ReadTokenizerConfig(const std::string& folder);  // an empty object when absent
 Result<void> ReadStopTokens(const std::string& folder, LoadedTokenizer& loaded);
-Result<std::string> ReadChatTemplate(const std::string& folder, const Json& config);
 Result<std::vector<std::string>> ListFolder(const std::string& folder);
 
 Result<std::string> ReadTextFile(const std::string& path, size_t max_bytes);

@@ -40,7 +40,7 @@ class ReplyTest : public ::testing::Test {
   Reply Make(bool stream, bool tools = false) {
     AnswerOptions options;
     options.strip_leading_space = true;
-    if (tools) options.tool_call_token = 5;
+    if (tools) options.notation = ToolNotation::kMistralList;
     return Reply(responder_, {"chatcmpl-1", "M", 7, true, false}, stream, 3,
                  Answer(*tokenizer_, options), clock_);
   }

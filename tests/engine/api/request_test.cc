@@ -66,8 +66,27 @@ TEST(ChatRequest, ToolsKeepTheClientsSpelling) {
          "name":"f","strict":true},"type":"function"}],"parallel_tool_calls":false)"));
   ASSERT_EQ(request.tools.size(), 1u);
   EXPECT_EQ(request.tools[0].parameters, R"({"type":"object","properties":{"z":1.50,"a":{}}})");
+  EXPECT_EQ(request.tools[0].json,
+            R"({"function":{"parameters":{"type":"object","properties":{"z":1.50,"a":{}}},
+         "name":"f","strict":true},"type":"function"})");
   EXPECT_EQ(request.tool_choice, ToolChoice::kAuto);
   EXPECT_FALSE(request.parallel_tool_calls);
+}
+
+TEST(ChatRequest, ArgumentsThatAreObjectsKeepTheClientsSpelling) {
+  const ChatRequest request = Chat(R"({"reasoning_effort":"low","messages":[
+      {"role":"user","content":"q"},
+      {"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[
+        {"id":"1","function":{"name":"f","arguments":{"z":1.50,"a":1}}},
+        {"id":"2","function":{"arguments":{"b" : [ ]},"name":"g"}}]},
+      {"role":"assistant","content":""}]})");
+  EXPECT_EQ(request.reasoning_effort, "low");
+  const Message& calls = request.messages[1];
+  EXPECT_FALSE(calls.has_content);
+  EXPECT_TRUE(request.messages[2].has_content);
+  EXPECT_EQ(calls.reasoning, "hm");
+  EXPECT_EQ(calls.tool_calls[0].arguments, R"({"z":1.50,"a":1})");
+  EXPECT_EQ(calls.tool_calls[1].arguments, R"({"b" : [ ]})");
 }
 
 // A text that is not cut into as many tools as the document has must never be indexed by it.
@@ -136,6 +155,8 @@ TEST(ChatRequest, ToolChoices) {
   EXPECT_TRUE(legacy.legacy_functions);
   EXPECT_EQ(legacy.tools[0].name, "g");
   EXPECT_EQ(legacy.tools[0].parameters, R"({"$schema":"x"})");
+  EXPECT_TRUE(legacy.tools[0].json.starts_with(R"({"type": "function", "function": {"name":"g")"))
+      << legacy.tools[0].json;
 }
 
 TEST(ChatRequest, LegacyFunctionTurns) {

@@ -32,7 +32,7 @@ Json ReadJson(const std::string& path) {
 
 class Served {
  public:
-  explicit Served(const std::string& path) {
+  explicit Served(const std::string& path, TokenizerMode mode = TokenizerMode::kAuto) {
     const auto checkpoint = Checkpoint::Open(path);
     EXPECT_TRUE(checkpoint) << checkpoint.error().message();
     auto model = LoadModel(*checkpoint, ModelOptions{.threads = 2});
@@ -45,6 +45,7 @@ class Served {
     service_options.model_name = "m";
     service_ = std::make_unique<Service>(service_options, RealClock());
     service_->SetModel(MakeServedModel(LoadTokenizer(path).value(),
+                                       LoadChatSource(path, "").value(), mode,
                                        LoadSamplingDefaults(path).value(), std::move(*engine)));
     server_ =
         http::Server::Start(ListenUnix(socket()).value(), {},
@@ -97,9 +98,9 @@ Json GoldenRequest(const Tokenizer& tokenizer, const std::vector<TokenId>& token
   return request;
 }
 
-TEST(ServedModel, TheDemoModelGivesItsGoldenAnswers) {
+void ExpectGoldenAnswers(TokenizerMode mode) {
   const std::string folder = std::string(kDemo) + "/model";
-  Served served(folder);
+  Served served(folder, mode);
   const auto tokenizer = LoadTokenizer(folder).value();
   const Json golden = ReadJson(std::string(kDemo) + "/golden.json");
   int calls = 0;
@@ -136,6 +137,14 @@ TEST(ServedModel, TheDemoModelGivesItsGoldenAnswers) {
     }
   }
   EXPECT_EQ(calls, 1);
+}
+
+TEST(ServedModel, TheDemoModelGivesItsGoldenAnswersByItsTemplate) {
+  ExpectGoldenAnswers(TokenizerMode::kAuto);
+}
+
+TEST(ServedModel, TheDemoModelGivesItsGoldenAnswersInMistralsFormat) {
+  ExpectGoldenAnswers(TokenizerMode::kMistral);
 }
 
 TEST(ServedModel, ConcurrentRequestsGetTheSameBytesAsAlone) {

@@ -41,6 +41,9 @@ class ServiceTest : public ::testing::Test {
     auto loaded = LoadTokenizer(kDemo);
     ASSERT_TRUE(loaded) << loaded.error().message();
     text_ = std::move(*loaded);
+    auto source = LoadChatSource(kDemo, "");
+    ASSERT_TRUE(source) << source.error().message();
+    source_ = std::move(*source);
   }
 
   // Tokens of `answer`, where "[TOOL_CALLS]" stands for that token, and the end token.
@@ -83,7 +86,8 @@ class ServiceTest : public ::testing::Test {
     engine_ = engine->get();
     SamplingDefaults defaults;
     defaults.temperature = 0;
-    service_->SetModel(MakeServedModel(std::move(text_), defaults, std::move(*engine)));
+    service_->SetModel(MakeServedModel(std::move(text_), source_, TokenizerMode::kAuto, defaults,
+                                       std::move(*engine)));
   }
 
   void TearDown() override {
@@ -116,6 +120,7 @@ class ServiceTest : public ::testing::Test {
   Gate gate_;
   bool load_ = true;
   LoadedTokenizer text_;
+  ChatSource source_;
   ServiceOptions service_options_;
   Engine* engine_ = nullptr;
   std::unique_ptr<Service> service_;
@@ -272,9 +277,12 @@ class CountingTokenizer : public testing::ByteTokenizer {
  public:
   explicit CountingTokenizer(std::atomic<int>& n_encoded)
       : ByteTokenizer({"<s>", "</s>", "[INST]", "[/INST]"}), n_encoded_(n_encoded) {}
-  std::vector<TokenId> Encode(std::string_view text) const override {
+
+ protected:
+  std::vector<TokenId> EncodeValid(std::string_view text,
+                                   std::span<const TextRange> trusted) const override {
     ++n_encoded_;
-    return ByteTokenizer::Encode(text);
+    return ByteTokenizer::EncodeValid(text, trusted);
   }
 
  private:
@@ -311,7 +319,8 @@ TEST(Service, NothingIsEncodedForClientsThatHaveGone) {
     auto engine =
         Engine::Start(std::make_unique<FakeModel>(356, kContext, FakeModel::Hash(356)), {});
     ASSERT_TRUE(engine) << engine.error().message();
-    service.SetModel(MakeServedModel(std::move(text), {}, std::move(*engine)));
+    service.SetModel(
+        MakeServedModel(std::move(text), {}, TokenizerMode::kMistral, {}, std::move(*engine)));
     const auto ask = [&](std::shared_ptr<http::Responder> client, const std::string& path) {
       http::Request request;
       request.head.method = "POST";
@@ -435,13 +444,34 @@ TEST_F(ServiceTest, RequiredAndNamedChoicesAreForced) {
   }
 }
 
-TEST_F(ServiceTest, UnknownTemplatesAnswerCompletionsOnly) {
-  text_.chat_template = "{{ something else }}";
+TEST_F(ServiceTest, WithoutAUsableTemplateThereAreCompletionsOnly) {
+  source_.templates["default"] = "{% something else %}";
   Start(Tokens("x"));
   const auto reply = Chat();
   EXPECT_EQ(reply.status, 400);
   EXPECT_EQ(Parse(reply.body)["error"]["code"], "chat_not_supported");
   EXPECT_EQ(Post("/v1/completions", R"({"prompt":"Hi","max_tokens":3})").status, 200);
+}
+
+// What the template refuses in every shape is the client's error, with the template's words.
+TEST_F(ServiceTest, WhatATemplateRefusesIsABadRequest) {
+  source_.templates["default"] =
+      "{% if messages|length > 1 %}{{ raise_exception('one message only') }}{% endif %}"
+      "[INST]{{ messages[0].content }}[/INST]";
+  Start(Tokens("x"));
+  EXPECT_EQ(Chat().status, 200);
+  const auto reply = Post(kChat, R"({"messages":[{"role":"user","content":"a"},
+      {"role":"assistant","content":"b"},{"role":"user","content":"c"}]})");
+  EXPECT_EQ(reply.status, 400);
+  const Json error = Parse(reply.body)["error"];
+  EXPECT_EQ(error["code"], "invalid_conversation");
+  EXPECT_EQ(error["param"], "messages");
+  EXPECT_NE(error["message"].get<std::string>().find("one message only"), std::string::npos);
+  // Two users in a row are one message to a template that insists on turns.
+  EXPECT_EQ(Post(kChat, R"({"messages":[{"role":"user","content":"a"},
+      {"role":"user","content":"b"}]})")
+                .status,
+            200);
 }
 
 TEST_F(ServiceTest, Completions) {

@@ -61,7 +61,7 @@ TEST(Answer, ToolCallsInsteadOfTheirNotation) {
   const auto tokenizer = Demo();
   AnswerOptions options;
   options.strip_leading_space = true;
-  options.tool_call_token = kToolCalls;
+  options.notation = ToolNotation::kMistralList;
   Answer answer(*tokenizer, options);
   std::vector<TokenId> tokens = tokenizer->Encode("Let me see.");
   tokens.push_back(kToolCalls);
@@ -79,7 +79,7 @@ TEST(Answer, ToolCallsInsteadOfTheirNotation) {
 TEST(Answer, EndsAfterTheCallsWanted) {
   const auto tokenizer = Demo();
   AnswerOptions options;
-  options.tool_call_token = kToolCalls;
+  options.notation = ToolNotation::kMistralList;
   options.max_calls = 1;
   Answer answer(*tokenizer, options);
   std::vector<TokenId> tokens = tokenizer->Encode(R"([{"name": "a"}, {"name": "b"}])");
@@ -92,7 +92,7 @@ TEST(Answer, EndsAfterTheCallsWanted) {
 TEST(Answer, BrokenCallsAreTextUnlessCut) {
   const auto tokenizer = Demo();
   AnswerOptions options;
-  options.tool_call_token = kToolCalls;
+  options.notation = ToolNotation::kMistralList;
   for (const bool cut : {false, true}) {
     Answer answer(*tokenizer, options);
     std::vector<TokenId> tokens = tokenizer->Encode(R"([{"name": "a", "arg)");
@@ -100,6 +100,36 @@ TEST(Answer, BrokenCallsAreTextUnlessCut) {
     const All all = Feed(answer, tokens, cut);
     EXPECT_EQ(all.text, cut ? "" : R"([{"name": "a", "arg)");
     EXPECT_TRUE(all.calls.empty());
+  }
+}
+
+// The answer of a model whose notation is text: stop strings see what is no call.
+TEST(Answer, CallsInTextAreToldFromIt) {
+  const auto tokenizer = Demo();
+  AnswerOptions options;
+  options.strip_leading_space = true;
+  options.notation = ToolNotation::kHermes;
+  options.offered_tools = {"a"};
+  options.stop_strings = {"STOP"};
+  Answer answer(*tokenizer, options);
+  const All all =
+      Feed(answer, tokenizer->Encode("Let me see. <tool_call>\n{\"name\": \"a\", \"arguments\": "
+                                     "{\"x\": \"STOP\"}}\n</tool_call> ok STOP no"));
+  EXPECT_EQ(all.text, "Let me see. ok ");
+  ASSERT_EQ(all.calls.size(), 1u);
+  EXPECT_EQ(all.calls[0].arguments, R"({"x": "STOP"})");
+  EXPECT_TRUE(all.ended);
+}
+
+TEST(Answer, WhatIsNoCallIsText) {
+  const auto tokenizer = Demo();
+  for (const char* text : {"a < b <tool", "<tool_call>{\"name\": \"z\"}</tool_call>"}) {
+    AnswerOptions options;
+    options.strip_leading_space = true;
+    options.notation = ToolNotation::kHermes;
+    options.offered_tools = {"a"};
+    Answer answer(*tokenizer, options);
+    EXPECT_EQ(Feed(answer, tokenizer->Encode(text)).text, text);
   }
 }
 

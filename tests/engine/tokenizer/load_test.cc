@@ -26,7 +26,6 @@ TEST(LoadTokenizer, DemoModel) {
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(loaded->tokenizer->vocab_size(), 1024);
   EXPECT_EQ(loaded->stop_tokens, std::vector<TokenId>{2});
-  EXPECT_NE(loaded->chat_template.find("[AVAILABLE_TOOLS]"), std::string::npos);
   EXPECT_TRUE(loaded->tokenizer->add_bos());
 }
 
@@ -72,7 +71,6 @@ TEST(LoadTokenizer, AddedTokensExtendTheVocabulary) {
         R"({"added_tokens_decoder":{"1025":{"content":"<extra>","special":false},
             "1024":{"content":"<|im_end|>","special":true},"1":{"content":"<s>","special":true}}})");
   Write(directory.path(), "generation_config.json", R"({"eos_token_id":[2,1024,9999]})");
-  Write(directory.path(), "chat_template.jinja", "T");
   const auto loaded = LoadTokenizer(directory.path());
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(loaded->tokenizer->vocab_size(), 1026);
@@ -80,7 +78,6 @@ TEST(LoadTokenizer, AddedTokensExtendTheVocabulary) {
   EXPECT_NE(loaded->tokenizer->Encode("<extra>").back(), 1025);
   EXPECT_EQ(EncodeWithControl(*loaded->tokenizer, "<extra>").back(), 1025);
   EXPECT_EQ(loaded->stop_tokens, (std::vector<TokenId>{2, 1024}));
-  EXPECT_EQ(loaded->chat_template, "T");
   for (const char* bad : {R"({"added_tokens_decoder":{"1030":{"content":"x"}}})",
                           R"({"added_tokens_decoder":{"x":{"content":"x"}}})",
                           R"({"added_tokens_decoder":{"3":{"content":"x"}}})"}) {
@@ -140,12 +137,11 @@ TEST(LoadTokenizer, FoldersOfTokenizerFiles) {
   Write(path, "tokenizer.model", ReadText(std::string(kDemo) + "/tokenizer.model"));
   EXPECT_EQ(LoadTokenizer(path)->tokenizer->vocab_size(), 1024);
   Write(path, "tokenizer.json", kTokenizerJson);
-  Write(path, "tokenizer_config.json", R"({"eos_token":"<e>","chat_template":"T"})");
+  Write(path, "tokenizer_config.json", R"({"eos_token":"<e>"})");
   const auto json = LoadTokenizer(path);
   ASSERT_TRUE(json) << json.error().message();
   EXPECT_EQ(json->tokenizer->Encode("ab"), std::vector<TokenId>{2});
   EXPECT_EQ(json->stop_tokens, std::vector<TokenId>{3});
-  EXPECT_EQ(json->chat_template, "T");
   EXPECT_EQ(json->mistral_version, "");
   // Mistral's own files count before the others, unless asked for those.
   Write(path, "tokenizer.model.v3", ReadText(std::string(kDemo) + "/tokenizer.model"));
