@@ -215,9 +215,35 @@ Result<void> Checkpoint::OpenGguf(const std::string& path) {
   return CheckSources();
 }
 
+// Gives every FP8 matrix its factors, which then are no tensors of their own any more.
+Result<void> Checkpoint::PairScales() {
+  const std::string_view f8 = DTypeName(DType::kF8E4M3);
+  for (auto& [name, source] : sources_) {
+    if (source.type != f8) continue;
+    const Source* found = nullptr;
+    for (const std::string& scale_name : ScaleNames(name)) {
+      const auto it = sources_.find(scale_name);
+      if (it != sources_.end() && FindDType(it->second.type)) found = &it->second;
+    }
+    const std::string what = "'" + source.file + "': tensor '" + source.spelled + "'";
+    if (found == nullptr) {
+      return Error(ErrorCode::kInvalidArgument,
+                   what + " is " + source.type + " without a scale beside it");
+    }
+    const Tensor factors{*FindDType(found->type), found->shape, found->bytes, found->mapping};
+    source.scales = TRY(ReadScales(config_.quantization, source.shape, factors).WithContext(what));
+  }
+  std::erase_if(sources_, [&](const auto& entry) {
+    const auto weight = sources_.find(WeightOfScale(entry.first));
+    return weight != sources_.end() && weight->second.type == f8;
+  });
+  return {};
+}
+
 // Every tensor of the files must have a place in the model and a type that the engine computes
 // with. That none is missing shows when they are loaded.
-Result<void> Checkpoint::CheckSources() const {
+Result<void> Checkpoint::CheckSources() {
+  TRY(PairScales());
   std::set<std::string, std::less<>> expected;
   std::set<std::string, std::less<>> expected_bytes;
   for (const WeightSpec& weight : ModelWeights(config_)) {
@@ -308,7 +334,15 @@ Result<Tensor> Checkpoint::Make(const Source& source, const Place& place,
     return Error(ErrorCode::kCorrupt, "'" + source.file + "': tensor '" + source.spelled +
                                           "' does not consist of rotary pairs");
   }
-  Tensor tensor{*FindDType(source.type), {shape.begin(), shape.end()}, bytes, source.mapping, {}};
+  Tensor tensor{
+      *FindDType(source.type), {shape.begin(), shape.end()}, bytes, source.mapping, source.scales};
+  const bool whole = source.scales.block_rows >= source.shape[0];
+  if (place.interleaved_heads > 0 && source.scales && !whole) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "'" + source.file + "': tensor '" + source.spelled +
+                     "' has a scale for each row or tile; in this layout one for the whole is "
+                     "supported");
+  }
   const bool aligned =
       reinterpret_cast<uintptr_t>(bytes.data()) % DTypeAlignment(tensor.dtype) == 0;
   if (aligned && place.interleaved_heads == 0 && place.form == Form::kWhole) {

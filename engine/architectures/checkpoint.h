@@ -63,6 +63,7 @@ class Checkpoint {
     std::vector<int64_t> shape;
     std::span<const uint8_t> bytes;
     std::shared_ptr<const void> mapping;
+    Scales scales = {};
   };
   struct Place;
 
@@ -71,7 +72,8 @@ class Checkpoint {
   Result<void> OpenMistral(const std::string& path);
   Result<void> OpenGguf(const std::string& path);
   Result<void> AddSafetensors(const SafetensorsFile& file);
-  Result<void> CheckSources() const;
+  Result<void> PairScales();
+  Result<void> CheckSources();
   Result<Place> FindPlace(std::string_view name) const;
   Result<const Source*> Find(const std::string& name, std::span<const int64_t> shape) const;
   Result<Tensor> Make(const Source& source, const Place& place, std::span<const uint8_t> bytes,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "appliance/base/result.h"
+#include "engine/architectures/quantization.h"
 
 namespace skerry::engine {
 
@@ -66,6 +67,8 @@ struct ModelConfig {
   int64_t n_token_types = 0;  // rows of the token type embedding
   Pooling pooling = Pooling::kNone;
   bool normalise_embedding = false;  // pooled vectors get length 1
+
+  Quantization quantization;  // of matrices stored as FP8
 
   int32_t bos_id = -1;             // -1: the checkpoint names none
   std::vector<int32_t> eos_ids;    // sorted; every id that ends an answer

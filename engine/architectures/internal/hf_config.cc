@@ -110,6 +110,7 @@ Result<ModelConfig> ReadHuggingFaceConfig(std::string_view text, std::string_vie
                         " is loaded: it takes no images");
   }
   TRY(CheckKeys(config, found.architecture->hugging_face));
+  out.quantization = TRY(ReadQuantization(config));
   TRY(found.architecture->hugging_face.read(config, out));
   TRY(ReadIds(config, generation, out));
   TRY(ValidateConfig(out));

@@ -17,7 +17,7 @@ constexpr std::string_view kRead[] = {
     "vocab_size",        "num_key_value_heads", "head_dim",
     "rms_norm_eps",      "rope_theta",          "rope_scaling",
     "rope_parameters",   "tie_word_embeddings", "max_position_embeddings",
-    "bos_token_id",      "eos_token_id",
+    "bos_token_id",      "eos_token_id",        "quantization_config",
 };
 
 // Keys that say nothing about the forward pass: bookkeeping, training, defaults for sampling.

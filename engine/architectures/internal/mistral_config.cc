@@ -15,11 +15,12 @@ namespace skerry::engine::internal {
 namespace {
 
 constexpr std::string_view kRead[] = {
-    "dim",        "n_layers",        "head_dim",
-    "hidden_dim", "n_heads",         "n_kv_heads",
-    "norm_eps",   "vocab_size",      "rope_theta",
-    "yarn",       "max_seq_len",     "max_position_embeddings",
-    "moe",        "tied_embeddings", "sliding_window",
+    "dim",          "n_layers",        "head_dim",
+    "hidden_dim",   "n_heads",         "n_kv_heads",
+    "norm_eps",     "vocab_size",      "rope_theta",
+    "yarn",         "max_seq_len",     "max_position_embeddings",
+    "moe",          "tied_embeddings", "sliding_window",
+    "quantization",
 };
 
 // Of the parts that are not text, and of training.
@@ -126,6 +127,7 @@ Result<ModelConfig> ReadMistralConfig(std::string_view text) {
   ModelConfig out;
   out.architecture = &MistralArchitecture();
   TRY(ReadParams(params, out));
+  out.quantization = TRY(ReadNativeQuantization(params));
   if (Given(params, "vision_encoder") || Given(params, "multimodal")) {
     out.notes.push_back("only the text model is loaded: it takes no images");
   }
