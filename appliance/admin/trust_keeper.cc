@@ -145,7 +145,9 @@ Result<void> TrustKeeper::Refresh() {
   }
   const trust::TrustLock trust_lock = TRY(trust::TrustLock::Take(core_.data_directory()));
   trust::TrustState state = TRY(trust::LoadTrust(core_.files()));
-  const std::vector<std::string> warnings = TRY(trust::AbsorbStore(core_.files(), state));
+  // One bad sector must not keep the service from starting; an import looks again and refuses.
+  const std::vector<std::string> warnings =
+      TRY(trust::AbsorbStore(core_.files(), state, trust::Unreadable::kIsLeftOut));
   for (const std::string& warning : warnings) LogWarning("trust: " + warning);
   const RecordedTrust before = TRY(LoadRecorded());
   const RecordedTrust after = ToRecorded(state);

@@ -36,9 +36,29 @@ Result<std::string> ReadIfThere(FileSystem& files, const std::string& path, size
   return text;
 }
 
+Result<bool> IsThere(FileSystem& files, const std::string& path) {
+  const Result<FileKind> kind = files.Stat(path);
+  if (!kind && kind.error().code() != ErrorCode::kNotFound) return kind.error();
+  return kind.has_value();
+}
+
+// Whether a folder failed by what it holds, not because it could not be read.
+bool IsOfContent(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kNotFound:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kUntrusted:
+    case ErrorCode::kInvalidArgument:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Result<std::vector<RootText>> ReadRoots(FileSystem& files, const std::string& directory) {
   std::vector<RootText> roots;
-  if (!files.Exists(directory)) return roots;
+  const bool there = TRY(IsThere(files, directory));
+  if (!there) return roots;
   const std::vector<DirectoryEntry> entries = TRY(files.List(directory));
   for (const DirectoryEntry& entry : entries) {
     const std::string& name = entry.name;
@@ -203,9 +223,11 @@ bool IsFolderName(const std::string& name) {
 
 }  // namespace
 
-Result<std::vector<std::string>> AbsorbStore(FileSystem& files, TrustState& state) {
+Result<std::vector<std::string>> AbsorbStore(FileSystem& files, TrustState& state,
+                                             Unreadable unreadable) {
   std::vector<DirectoryEntry> entries;
-  if (files.Exists("store")) entries = TRY(files.List("store"));
+  const bool there = TRY(IsThere(files, "store"));
+  if (there) entries = TRY(files.List("store"));
   Absorber absorber(state);
   std::vector<Candidate> candidates;
   std::set<Sha256Digest> still_there;
@@ -224,6 +246,9 @@ Result<std::vector<std::string>> AbsorbStore(FileSystem& files, TrustState& stat
     Result<Candidate> candidate = ReadCandidate(files, entry.name);
     if (candidate) {
       candidates.push_back(std::move(*candidate));
+    } else if (unreadable == Unreadable::kIsAnError && !IsOfContent(candidate.error())) {
+      return Error(candidate.error().code(),
+                   "store/" + entry.name + ": " + candidate.error().message());
     } else {
       absorber.warnings.push_back("store/" + entry.name +
                                   ": left out: " + candidate.error().message());

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/bundler/failing_reads.h"
 #include "tests/bundler/trust/trust_office.h"
 
 namespace skerry::trust {
@@ -186,6 +187,48 @@ TEST_F(AbsorbTest, WhatMakesNoSenseIsToldOfAndLeftOut) {
   const std::vector<std::string> warnings = Absorb();
   EXPECT_EQ(warnings.size(), 4U);
   EXPECT_EQ(FloorOf().release_seq, 2U);
+}
+
+// Leaving out what could not be read would forget a floor.
+TEST_F(AbsorbTest, AFolderThatCannotBeReadIsAnError) {
+  for (const ErrorCode code : {ErrorCode::kIo, ErrorCode::kExhausted, ErrorCode::kDenied}) {
+    for (int n = 1;; ++n) {
+      skerry::testing::FailingReads files;
+      office_.Store(files, 5, office_.List(1));
+      files.FailAtRead(n, code);
+      TrustState state = office_.State();
+      const auto warnings = AbsorbStore(files, state);
+      if (files.reads() < n) {
+        EXPECT_TRUE(warnings);
+        EXPECT_GT(n, 5);
+        break;
+      }
+      ASSERT_FALSE(warnings) << "read " << n;
+      EXPECT_EQ(warnings.error().code(), code);
+    }
+  }
+}
+
+TEST_F(AbsorbTest, AFolderThatCannotBeReadIsTakenOverLaterWhereThatDoes) {
+  int left_out = 0;
+  for (int n = 1;; ++n) {
+    skerry::testing::FailingReads files;
+    office_.Store(files, 5);
+    files.FailAtRead(n);
+    TrustState state = office_.State();
+    const auto warnings = AbsorbStore(files, state, Unreadable::kIsLeftOut);
+    const bool failed = files.reads() >= n;
+    files.FailAtRead(0);
+    if (warnings && failed) {
+      ++left_out;
+      EXPECT_THAT(*warnings, ElementsAre(HasSubstr("left out")));
+      EXPECT_TRUE(state.floors.empty() && state.taken.empty());
+    }
+    ASSERT_TRUE(AbsorbStore(files, state, Unreadable::kIsLeftOut));
+    EXPECT_EQ(state.floors.at("acme/tiny").release_seq, 5U);
+    if (!failed) break;
+  }
+  EXPECT_GT(left_out, 3);
 }
 
 TEST_F(AbsorbTest, RootsWithAGapArePassedOver) {
