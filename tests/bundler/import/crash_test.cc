@@ -108,7 +108,7 @@ TEST_F(CrashTest, AFullDiskAtEveryWrite) {
   size_t total = 0;
   for (const auto& [path, content] : complete_) total += content.size();
   int completed = 0;
-  for (uint64_t room = 0; room < 2 * total; room += 1009) {
+  for (uint64_t room = 0; room < 2 * total; room += 101) {
     FillingFiles files;
     Prepare(files);
     files.SetFreeBytes(room);
