@@ -135,7 +135,7 @@ TEST(HuggingFaceConfigTest, RefusesByName) {
       {"hidden_act", "gelu", "'hidden_act' is supported only as \"silu\""},
       {"attention_bias", 1, "'attention_bias'"},
       {"partial_rotary_factor", 0.5, "'partial_rotary_factor'"},
-      {"quantization_config", {{"quant_method", "fp8"}}, "'quantization_config'"},
+      {"quantization_config", {{"quant_method", "awq"}}, "awq"},
       {"auto_map", {{"AutoModel", "x.Y"}}, "'auto_map'"},
       {"residual_multiplier", 0.2, "'residual_multiplier'"},
       {"sliding_window", 4096, "'sliding_window'"},
