@@ -102,12 +102,8 @@ Result<ServedModel> Load(const ServeFlags& flags) {
   LoadedTokenizer text = TRY(LoadTokenizer(flags.model_path, mode));
   const ChatSource source = TRY(LoadChatSource(flags.model_path, text.mistral_version));
   const SamplingDefaults defaults = TRY(LoadSamplingDefaults(checkpoint.folder()));
-  if (text.tokenizer->vocab_size() > checkpoint.config().vocab_size) {
-    return Error(ErrorCode::kInvalidArgument, "'" + text.source + "' has " +
-                                                  std::to_string(text.tokenizer->vocab_size()) +
-                                                  " tokens, but the model knows " +
-                                                  std::to_string(checkpoint.config().vocab_size));
-  }
+  TRY(text.tokenizer->LimitTo(static_cast<int32_t>(checkpoint.config().vocab_size))
+          .WithContext(text.source));
   for (const int32_t id : checkpoint.config().eos_ids) text.stop_tokens.push_back(id);
   std::unique_ptr<LanguageModel> model =
       TRY(LoadModel(checkpoint, ModelOptions{.threads = flags.threads}));

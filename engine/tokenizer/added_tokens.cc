@@ -1,6 +1,7 @@
 #include "engine/tokenizer/added_tokens.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/unicode/category.h"
 #include "engine/unicode/code_points.h"
@@ -74,6 +75,13 @@ std::optional<TokenId> AddedTokens::Find(std::string_view name) const {
   }
   if (token_of_node_[node] < 0) return std::nullopt;
   return tokens_[static_cast<size_t>(token_of_node_[node])].id;
+}
+
+AddedTokens AddedTokens::Below(TokenId limit) const {
+  std::vector<AddedToken> kept;
+  std::ranges::copy_if(tokens_, std::back_inserter(kept),
+                       [&](const AddedToken& token) { return token.id < limit; });
+  return AddedTokens(std::move(kept));
 }
 
 // The longest token at `at` that is plain or ends by `trusted_end`.

@@ -46,6 +46,8 @@ class AddedTokens {
 
   bool empty() const { return tokens_.empty(); }
   std::optional<TokenId> Find(std::string_view name) const;
+  // Those with ids below `limit`.
+  AddedTokens Below(TokenId limit) const;
 
   // A part of a text: one added token, or (id -1) what lies between two of them. Parts are not
   // empty.

@@ -42,21 +42,26 @@ Result<std::unique_ptr<BpeModel>> BpeModel::Create(std::vector<std::string> toke
 void BpeModel::IndexTokens() {
   byte_ids_.fill(kNoToken);
   if (!options_.over_bytes) char_ids_.assign(kDirectChars, kNoToken);
-  ids_.reserve(tokens_.size());
+  if (options_.whole_words_first) ids_.reserve(tokens_.size());
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const std::string& text = tokens_[i];
     const auto id = static_cast<TokenId>(i);
-    if (text.empty() || !ids_.emplace(text, id).second) continue;
+    if (text.empty()) continue;
     max_token_bytes_ = std::max(max_token_bytes_, text.size());
-    if (options_.over_bytes) {
-      if (text.size() == 1) byte_ids_[static_cast<uint8_t>(text[0])] = id;
-      continue;
-    }
-    const int byte = BytePieceValue(text);
+    const bool single =
+        options_.over_bytes ? text.size() == 1 : text.size() == unicode::CharBytes(text[0]);
+    const int byte = options_.over_bytes ? -1 : BytePieceValue(text);
     if (byte >= 0) byte_ids_[static_cast<size_t>(byte)] = id;
-    size_t at = 0;
-    const uint32_t c = NextCodePoint(text, &at);
-    if (at == text.size() && c < kDirectChars) char_ids_[c] = id;
+    // Longer tokens are reached by merging, unless words are looked up whole.
+    if (!single && !options_.whole_words_first) continue;
+    if (!ids_.emplace(text, id).second || !single) continue;
+    if (options_.over_bytes) {
+      byte_ids_[static_cast<uint8_t>(text[0])] = id;
+    } else {
+      size_t at = 0;
+      const uint32_t c = NextCodePoint(text, &at);
+      if (c < kDirectChars) char_ids_[c] = id;
+    }
   }
 }
 

@@ -68,10 +68,10 @@ class BpeModel final : public WordModel {
 
   BpeOptions options_;
   std::vector<std::string> tokens_;
-  std::unordered_map<std::string_view, TokenId> ids_;
-  std::array<TokenId, 256> byte_ids_{};  // of one byte, or of "<0x0A>"
-  std::vector<TokenId> char_ids_;        // over characters: of the first code points
-  std::vector<Pair> pairs_;              // open addressing, a power of two
+  std::unordered_map<std::string_view, TokenId> ids_;  // single ones, or all: whole_words_first
+  std::array<TokenId, 256> byte_ids_{};                // of one byte, or of "<0x0A>"
+  std::vector<TokenId> char_ids_;                      // over characters: of the first code points
+  std::vector<Pair> pairs_;                            // open addressing, a power of two
   size_t max_token_bytes_ = 1;
   // Over characters: those that stand before a U+2581 inside a token. Behind any other character
   // nothing is joined across the beginning of such a space, and the word may be cut there.

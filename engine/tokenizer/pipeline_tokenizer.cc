@@ -74,6 +74,18 @@ void PipelineTokenizer::EncodeRun(std::string_view text, bool first, WordCache& 
   }
 }
 
+Result<void> PipelineTokenizer::LimitTo(int32_t vocab_size) {
+  if (this->vocab_size() <= vocab_size) return {};
+  const bool only_added =
+      parts_.model_tokens > 0 && parts_.model_tokens <= static_cast<size_t>(vocab_size);
+  const bool has_bos = !parts_.bos || *parts_.bos < vocab_size;
+  const bool has_eos = !parts_.eos || *parts_.eos < vocab_size;
+  if (!only_added || !has_bos || !has_eos) return Tokenizer::LimitTo(vocab_size);
+  parts_.tokens.resize(static_cast<size_t>(vocab_size));
+  added_ = added_.Below(vocab_size);
+  return {};
+}
+
 // A token stands for no more bytes of the normalised text than the longest has.
 size_t PipelineTokenizer::LeastTokens(size_t text_bytes) const {
   if (least_divisor_ == 0) return 0;

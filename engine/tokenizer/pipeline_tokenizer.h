@@ -26,6 +26,8 @@ struct TokenInfo {
 
 struct PipelineParts {
   std::vector<TokenInfo> tokens;  // by id
+  // Those that text may become are below this; 0: all.
+  size_t model_tokens = 0;
   std::vector<AddedToken> added;
   std::unique_ptr<Normalizer> normalizer;       // null: none
   std::unique_ptr<PreTokenizer> pre_tokenizer;  // null: the text is one word
@@ -50,6 +52,7 @@ class PipelineTokenizer final : public Tokenizer {
 
   size_t LeastTokens(size_t text_bytes) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(parts_.tokens.size()); }
+  Result<void> LimitTo(int32_t vocab_size) override;
   std::optional<TokenId> FindControl(std::string_view name) const override {
     return added_.Find(name);
   }

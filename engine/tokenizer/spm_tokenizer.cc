@@ -211,6 +211,7 @@ void SpmTokenizer::AppendIds(std::string_view text, TokenId piece,
 std::vector<TokenId> SpmTokenizer::EncodeValid(std::string_view text,
                                                std::span<const TextRange> trusted) const {
   std::vector<TokenId> ids;
+  WordCachePool::Lease cache(caches_);
   for (const AddedTokens::Part& part : added_.Split(text, trusted)) {
     if (part.id >= 0) {
       ids.push_back(part.id);
@@ -218,31 +219,50 @@ std::vector<TokenId> SpmTokenizer::EncodeValid(std::string_view text,
     }
     const bool prefix =
         model_.add_dummy_prefix && (part.start == 0 || model_.prefix_behind_added_tokens);
-    EncodeRun(text.substr(part.start, part.end - part.start), prefix, ids);
+    EncodeRun(text.substr(part.start, part.end - part.start), prefix, *cache, ids);
   }
   return ids;
 }
 
-void SpmTokenizer::EncodeRun(std::string_view text, bool prefix, std::vector<TokenId>& ids) const {
+void SpmTokenizer::EncodeRun(std::string_view text, bool prefix, WordCache& cache,
+                             std::vector<TokenId>& ids) const {
   const std::string normalized = Normalize(text, prefix);
   for (size_t start = 0; start < normalized.size();) {
     const size_t end = PartEnd(normalized, start);
-    const std::string_view text_part = std::string_view(normalized).substr(start, end - start);
-    std::vector<Symbol> symbols = Split(text_part);
-    MergeAll(text_part, symbols);
-    for (int64_t at = 0; at >= 0; at = symbols[at].next) {
-      const std::string_view piece = text_part.substr(symbols[at].start, symbols[at].length);
-      AppendIds(piece, FindPiece(piece), ids);
-    }
+    const std::string_view part = std::string_view(normalized).substr(start, end - start);
     start = end;
+    if (!caches_words() || !WordCache::Fits(part)) {
+      EncodePart(part, ids);
+      continue;
+    }
+    WordCache::Entry& entry = cache.PlaceOf(part);
+    if (entry.Holds(part)) {
+      ids.insert(ids.end(), entry.Ids().begin(), entry.Ids().end());
+      continue;
+    }
+    const size_t before = ids.size();
+    EncodePart(part, ids);
+    WordCache::Put(entry, part, {ids.data() + before, ids.size() - before});
+  }
+}
+
+void SpmTokenizer::EncodePart(std::string_view part, std::vector<TokenId>& ids) const {
+  std::vector<Symbol> symbols = Split(part);
+  MergeAll(part, symbols);
+  for (int64_t at = 0; at >= 0; at = symbols[at].next) {
+    const std::string_view piece = part.substr(symbols[at].start, symbols[at].length);
+    AppendIds(piece, FindPiece(piece), ids);
   }
 }
 
 // The end of the part that begins at `start`. Where no piece has a space behind another character,
-// nothing is ever merged across such a place, so both sides are encoded as they are together.
+// nothing is ever merged across such a place, so both sides are encoded as they are together: word
+// by word, or in larger parts where the ids of a word may depend on the one before.
 size_t SpmTokenizer::PartEnd(std::string_view text, size_t start) const {
-  if (!splits_at_spaces_ || text.size() - start <= kPartBytes) return text.size();
-  return std::min(FindSpaceBehind(text, start + kPartBytes), text.size());
+  if (!splits_at_spaces_) return text.size();
+  const size_t least = caches_words() ? 1 : kPartBytes;
+  if (text.size() - start <= least) return text.size();
+  return std::min(FindSpaceBehind(text, start + least), text.size());
 }
 
 // A token stands for at most the longest piece's bytes of the normalised text, which is shorter

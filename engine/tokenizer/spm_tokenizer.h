@@ -12,6 +12,7 @@
 #include "appliance/base/result.h"
 #include "engine/tokenizer/spm_model.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "engine/tokenizer/word_cache.h"
 
 namespace skerry::engine {
 
@@ -48,7 +49,11 @@ class SpmTokenizer final : public Tokenizer {
 
   std::string Normalize(std::string_view text, bool prefix) const;
   // One stretch of text between added tokens; `prefix`: with a space before it.
-  void EncodeRun(std::string_view text, bool prefix, std::vector<TokenId>& ids) const;
+  void EncodeRun(std::string_view text, bool prefix, WordCache& cache,
+                 std::vector<TokenId>& ids) const;
+  void EncodePart(std::string_view part, std::vector<TokenId>& ids) const;
+  // Whether the ids of a word depend on nothing else: unknown neighbours are one token.
+  bool caches_words() const { return splits_at_spaces_ && model_.byte_fallback; }
   size_t PartEnd(std::string_view text, size_t start) const;
   size_t MatchUserDefined(std::string_view text) const;  // bytes; 0: none
   std::vector<Symbol> Split(std::string_view text) const;
@@ -67,6 +72,7 @@ class SpmTokenizer final : public Tokenizer {
   std::unordered_map<std::string_view, TokenId> user_defined_;  // those that are ordinary text
   AddedTokens added_;              // control tokens, and user-defined ones that may be structure
   std::vector<TokenId> byte_ids_;  // 256 entries or none
+  mutable WordCachePool caches_;   // thread-safe
 };
 
 }  // namespace skerry::engine

@@ -66,6 +66,13 @@ std::vector<TokenId> Tokenizer::EncodeTrusted(std::string_view text,
   return EncodeValid(valid, ranges);
 }
 
+Result<void> Tokenizer::LimitTo(int32_t vocab_size) {
+  if (this->vocab_size() <= vocab_size) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "the tokenizer has " + std::to_string(this->vocab_size()) +
+                   " tokens, but the model knows " + std::to_string(vocab_size));
+}
+
 std::vector<TokenId> EncodeParts(const Tokenizer& tokenizer, std::span<const TextPart> parts) {
   std::string text;
   std::vector<TextRange> trusted;

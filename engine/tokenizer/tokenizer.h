@@ -9,11 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "appliance/base/result.h"
 #include "engine/tokenizer/added_tokens.h"
 
 namespace skerry::engine {
 
-// Immutable, thread-safe.
+// Immutable once it is in use, then thread-safe.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -32,6 +33,10 @@ class Tokenizer {
   virtual size_t LeastTokens(size_t text_bytes) const = 0;
 
   virtual int32_t vocab_size() const = 0;
+  // For a model that knows only `vocab_size` tokens: forgets added tokens beyond those, which
+  // checkpoints of one family share with larger models. kInvalidArgument when ordinary text may
+  // become a token that the model does not know. Before anything else uses the tokenizer.
+  virtual Result<void> LimitTo(int32_t vocab_size);
   // The id of a control or added token, e.g. "[INST]"; nullopt for unknown names and for ordinary
   // pieces.
   virtual std::optional<TokenId> FindControl(std::string_view name) const = 0;

@@ -45,6 +45,7 @@ Result<PipelineParts> ReadTokenizerJson(const Json& file, const Json& config) {
       TRY(internal::ReadPostProcessor(FieldOrNull(file, "post_processor")));
   TRY(internal::ReadModel(FieldOrNull(file, "model"), pre.over_bytes, parts));
   const size_t model_size = parts.tokens.size();
+  parts.model_tokens = model_size;
   TRY(internal::ReadAddedTokens(FieldOrNull(file, "added_tokens"), model_size, parts));
   TRY(internal::ReadAddedTokensDecoder(config, model_size, parts));
   parts.normalizer = std::move(normalizer.normalizer);

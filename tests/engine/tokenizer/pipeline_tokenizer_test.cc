@@ -73,6 +73,27 @@ TEST(PipelineTokenizer, LeastTokensIsNeverTooMuch) {
   EXPECT_EQ(Make(std::move(parts))->LeastTokens(90), 0u);
 }
 
+TEST(PipelineTokenizer, AddedTokensThatAModelDoesNotKnowAreForgotten) {
+  PipelineParts parts = SmallParts();
+  parts.model_tokens = 257;
+  auto tokenizer = Make(std::move(parts));
+  EXPECT_TRUE(tokenizer->LimitTo(1000));
+  EXPECT_EQ(tokenizer->vocab_size(), 260);
+  EXPECT_TRUE(tokenizer->LimitTo(258));
+  EXPECT_EQ(tokenizer->vocab_size(), 258);
+  EXPECT_EQ(EncodeWithControl(*tokenizer, "<c><t>\n\n"),
+            (std::vector<TokenId>{257, '<', 't', '>', '\n', '\n'}));
+  EXPECT_EQ(tokenizer->TokenName(258), "");
+  const auto less = tokenizer->LimitTo(256);  // "ab" is one of the model's own
+  ASSERT_FALSE(less);
+  EXPECT_NE(less.error().message().find("258 tokens, but the model knows 256"), std::string::npos);
+  parts = SmallParts();
+  parts.model_tokens = 257;
+  parts.eos = 258;
+  EXPECT_FALSE(Make(std::move(parts))->LimitTo(258));
+  EXPECT_FALSE(Make(SmallParts())->LimitTo(258));
+}
+
 TEST(PipelineTokenizer, RefusesTokensOutside) {
   PipelineParts parts = SmallParts();
   parts.added.push_back({"<x>", 260});

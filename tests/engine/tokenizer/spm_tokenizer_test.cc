@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <random>
 
+#include "appliance/base/files.h"
+#include "appliance/base/testing/fixtures.h"
 #include "engine/tokenizer/detokenizer.h"
 #include "engine/tokenizer/load.h"
 #include "engine/tokenizer/utf8.h"
@@ -153,6 +156,67 @@ TEST(SpmTokenizer, UnknownNeighboursAreOneToken) {
   EXPECT_EQ((*tokenizer)->Encode(""), std::vector<TokenId>{});
 }
 
+TEST(SpmTokenizer, AModelMustKnowEveryToken) {
+  auto tokenizer = SpmTokenizer::Create(SmallVocabulary(), true);
+  ASSERT_TRUE(tokenizer);
+  EXPECT_TRUE((*tokenizer)->LimitTo(11));
+  EXPECT_FALSE((*tokenizer)->LimitTo(10));
+}
+
+std::string Replaced(std::string text, std::string_view from, std::string_view to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+// What `shown`, the pieces of a conversation in a row, was written as: without the prefix that each
+// text behind a control token got.
+std::string AsWritten(const Tokenizer& tokenizer, std::string shown) {
+  shown = Replaced(Replaced(std::move(shown), "\xE2\x96\x81", " "), "<0x0A>", "\n");
+  for (TokenId id = 0; id < 40; ++id) {
+    const std::string name(tokenizer.TokenName(id));
+    if (tokenizer.IsControl(id)) shown = Replaced(std::move(shown), name + " ", name);
+  }
+  return shown;
+}
+
+// Mistral's own conversations: text as sentencepiece shows it, with the prefix of each part.
+TEST(SpmTokenizer, ConversationsAsMistralEncodesThem) {
+  SKERRY_REQUIRE_FIXTURES(fixtures);
+  const auto read = [](const std::string& path) {
+    auto files = OpenFiles("/");
+    return ReadAll(**files, path.substr(1)).value();
+  };
+  int compared = 0;
+  for (const auto& [version, file] :
+       {std::pair{"v1", "tokenizer.model.v1"},
+        std::pair{"v2", "mistral_instruct_tokenizer_240216.model.v2"},
+        std::pair{"v3", "mistral_instruct_tokenizer_240323.model.v3"}}) {
+    const auto loaded = LoadTokenizer(fixtures + "/mistral/tokenizers/" + file);
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    const Tokenizer& tokenizer = *loaded->tokenizer;
+    for (const char* sample : {"get_weather_full", "get_weather_no_history", "no_tools",
+                               "get_weather_no_system_prompt", "parallel_calls", "several_calls"}) {
+      const std::string folder = fixtures + "/mistral/samples/" + sample;
+      const std::string path = folder + "/text_" + version + ".txt";
+      if (!std::filesystem::exists(path)) continue;
+      const std::string text = AsWritten(tokenizer, read(path));
+      std::vector<TokenId> expected;
+      const std::string tokens = read(folder + "/tokens_" + version + ".json");
+      for (size_t at = tokens.find('['); at < tokens.size(); ++at) {
+        if (tokens[at] < '0' || tokens[at] > '9') continue;
+        expected.push_back(std::stoi(tokens.substr(at)));
+        while (tokens[at] >= '0' && tokens[at] <= '9') ++at;
+      }
+      const TextPart part{text, true};
+      EXPECT_EQ(EncodeParts(tokenizer, {&part, 1}), expected) << path;
+      ++compared;
+    }
+  }
+  EXPECT_GE(compared, 13);
+}
+
 TEST(SpmTokenizer, RefusesByteFallbackWithoutBytes) {
   SpmModel model = SmallVocabulary();
   model.byte_fallback = true;
@@ -210,6 +274,19 @@ TEST(SpmTokenizer, LongTextsEncodeAsTheirWords) {
   const std::vector<TokenId> joined = (*joining)->Encode(pairs);
   ASSERT_EQ(joined.size(), 60'002u);  // the first space, 60,000 times the new piece, the last b
   EXPECT_EQ(std::ranges::count(joined, 11), 60'000);
+}
+
+TEST(SpmTokenizer, WordsThatAreRememberedChangeNothing) {
+  const auto tokenizer = Demo();
+  std::mt19937 random(13);
+  const std::string_view parts[] = {"the", "answer",   " ",        "  ", "\n",
+                                    "a",   "\xC3\xA4", "question", ".",  "5"};
+  for (int round = 0; round < 60; ++round) {
+    std::string text;
+    for (size_t n = random() % 30; n > 0; --n) text += parts[random() % std::size(parts)];
+    const auto fresh = Demo();  // remembers nothing yet
+    EXPECT_EQ(tokenizer->Encode(text), fresh->Encode(text)) << text;
+  }
 }
 
 TEST(SpmTokenizer, LeastTokensIsNeverMoreThanEncodeGives) {
