@@ -5,8 +5,9 @@
 // They are looked for in SKERRY_TOKENIZERS, a folder with node_modules (tests/e2e when unset); every
 // @lenml/tokenizer-NAME there is compared.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { RandomTexts } from "./texts.mjs";
@@ -34,6 +35,28 @@ function tokenize(model, texts, special) {
   return JSON.parse(done.stdout);
 }
 
+// tekken.json with the vocabulary of a tokenizer.json that came from one: the same ids.
+function tekkenOf(tokenizerJSON) {
+  const specials = tokenizerJSON.added_tokens.length;
+  const bytesOf = new Map();
+  for (let byte = 0, next = 256; byte < 256; ++byte) {
+    const itself = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    bytesOf.set(String.fromCodePoint(itself ? byte : next++), byte);
+  }
+  const ordinary = Object.entries(tokenizerJSON.model.vocab).filter(([, id]) => id >= specials);
+  const vocab = ordinary
+    .sort(([, a], [, b]) => a - b)
+    .map(([text, id]) => ({
+      rank: id - specials,
+      token_bytes: Buffer.from(Array.from(text, (c) => bytesOf.get(c))).toString("base64"),
+      token_str: null,
+    }));
+  const pattern = tokenizerJSON.pre_tokenizer.pretokenizers[0].pattern.Regex;
+  const special_tokens = tokenizerJSON.added_tokens.map((token) => ({ rank: token.id, token_str: token.content, is_control: true }));
+  const config = { pattern, default_vocab_size: specials + vocab.length, default_num_special_tokens: specials, version: "v3" };
+  return { config, vocab, special_tokens };
+}
+
 let failures = 0;
 function compare(name, kind, texts, ours, theirs) {
   let different = 0;
@@ -58,7 +81,14 @@ for (const name of names) {
   const random = new RandomTexts(Number(seed), structure);
 
   const texts = Array.from({ length: Number(count) }, () => random.text());
-  compare(name, "text", texts, tokenize(folder, texts, false), texts.map((text) => other.encode(text, { add_special_tokens: false })));
+  const expected = texts.map((text) => other.encode(text, { add_special_tokens: false }));
+  compare(name, "text", texts, tokenize(folder, texts, false), expected);
+  if (name.includes("mistral")) {
+    const scratch = mkdtempSync(join(tmpdir(), "skerry-tekken-"));
+    writeFileSync(join(scratch, "tekken.json"), JSON.stringify(tekkenOf(tokenizerJSON)));
+    compare(name, "text by tekken.json", texts, tokenize(scratch, texts, false), expected);
+    rmSync(scratch, { recursive: true });
+  }
   const prompts = Array.from({ length: Math.ceil(Number(count) / 4) }, () => random.prompt());
   compare(name, "prompt", prompts, tokenize(folder, prompts, true), prompts.map((text) => other.encode(text)));
 }

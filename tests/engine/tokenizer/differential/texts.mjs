@@ -1,11 +1,27 @@
 // Random texts of all scripts, the same ones for the same seed.
+import { readFileSync } from "node:fs";
 
 // What the other implementation is known to have otherwise, and texts therefore do not hold:
 // - U+FEFF is white space to JavaScript, U+0085 is not; in Unicode it is the other way round.
 // - Its (?i:'s) does not match the long s, U+017F; nor does it match the Kelvin sign.
-// - Characters that Unicode got after version 14, on which its tables and ours may differ.
+// - What our version of Unicode has no character for, a newer one may.
 const LEFT_OUT = new Set([0xfeff, 0x85, 0x17f, 0x212a]);
-const NEWER = /[\u0cf3\u0ece\u{10efd}-\u{10eff}\u{1123f}-\u{11241}\u{11b00}-\u{11b09}\u{11f00}-\u{11f59}\u{1342f}\u{13439}-\u{13455}\u{1b132}\u{1b155}\u{1d2c0}-\u{1d2d3}\u{1df25}-\u{1df2a}\u{1e030}-\u{1e08f}\u{1e4d0}-\u{1e4f9}\u{1f6dc}\u{1f774}-\u{1f776}\u{1f77b}-\u{1f77f}\u{1f7d9}\u{1fa75}-\u{1fa77}\u{1fa87}-\u{1fa88}\u{1faad}-\u{1faaf}\u{1fabb}-\u{1fabd}\u{1fabf}\u{1facd}-\u{1facf}\u{1fada}-\u{1fadb}\u{1fae8}\u{1faf7}-\u{1faf8}\u{2b739}\u{2ebf0}-\u{2ee5d}\u{31350}-\u{323af}\u2ffc-\u2fff\u31ef]/u;
+const TABLES = readFileSync(new URL("../../../../engine/unicode/category_tables.cc", import.meta.url), "utf8");
+const ASSIGNED = Array.from(
+  TABLES.slice(TABLES.indexOf("kCategories[]"), TABLES.indexOf("kCategoriesCount")).matchAll(/\{(0x[0-9A-F]+),(0x[0-9A-F]+),/g),
+  ([, first, last]) => [Number(first), Number(last)],
+);
+
+function isAssigned(code) {
+  let low = 0;
+  let high = ASSIGNED.length;  // the range, if any, is in [low, high)
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (ASSIGNED[middle][0] <= code) low = middle;
+    else high = middle;
+  }
+  return ASSIGNED[low][0] <= code && code <= ASSIGNED[low][1];
+}
 
 // First and last code point, and how often.
 const BLOCKS = [
@@ -45,8 +61,8 @@ export class RandomTexts {
     let place = this.below(WEIGHT);
     const [first, last] = BLOCKS.find((block) => (place -= block[2]) < 0);
     const code = first + this.below(last - first + 1);
-    const text = String.fromCodePoint(code);
-    return LEFT_OUT.has(code) || (code >= 0xd800 && code <= 0xdfff) || NEWER.test(text) ? "x" : text;
+    const usable = isAssigned(code) && !LEFT_OUT.has(code) && !(code >= 0xd800 && code <= 0xdfff);
+    return usable ? String.fromCodePoint(code) : "x";
   }
 
   part() {
