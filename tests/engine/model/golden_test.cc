@@ -18,6 +18,9 @@ constexpr double kF32Tolerance = 1e-4;  // standard deviations of the logits
 constexpr double kGeluTolerance = 3e-3;
 // MXFP4 experts and activations of 8 bits.
 constexpr double kMxfp4Tolerance = 0.2;
+// What activations of 8 bits may lose where weights are quantised: the least that llama.cpp's own
+// lose, which is a mean KL of 0.0022 (Q8_0, Q4_0) to 0.0057 (Q5_K).
+constexpr double kMaxQuantisedKl = 2.2e-3;
 
 struct Loaded {
   std::unique_ptr<LanguageModel> model;
@@ -120,19 +123,16 @@ TEST(GoldenTest, TinyModels) {
     std::printf("%s: largest difference %.2e standard deviations, mean KL %.2e\n", c.model,
                 difference, kl);
     EXPECT_LE(difference, c.tolerance);
-    EXPECT_LE(kl, c.tolerance == kMxfp4Tolerance ? 3.4e-3 : 1e-3);
+    EXPECT_LE(kl, c.tolerance == kMxfp4Tolerance ? kMaxQuantisedKl : 1e-3);
     ExpectGreedy(loaded, static_cast<int32_t>(ids.size()),
                  {logits.end() - static_cast<ptrdiff_t>(vocab), logits.end()}, greedy, c.tolerance);
   }
 }
 
 // Against the logits that the stored weights would give without any rounding of the activations.
-// What may be lost to it: llama.cpp's own 8-bit activations lose a mean KL of 0.0022 (Q8_0, Q4_0)
-// to 0.0057 (Q5_K), and move a logit by up to 0.6.
 TEST(GoldenTest, QuantisedModels) {
   SKERRY_REQUIRE_FIXTURES(fixtures);
-  constexpr double kMaxKl = 3.4e-3;
-  constexpr double kMaxDifference = 0.6;  // of a logit
+  constexpr double kMaxDifference = 0.6;  // of a logit, as llama.cpp's
   for (const char* type : {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS"}) {
     SCOPED_TRACE(type);
     const std::string stem = fixtures + "/tiny/llama/";
@@ -153,7 +153,7 @@ TEST(GoldenTest, QuantisedModels) {
     const double kl = testing::MeanKl(logits, expected, loaded.model->info().vocab_size);
     std::printf("%s: largest difference %.2e, mean KL %.2e\n", type, difference, kl);
     EXPECT_LE(difference, kMaxDifference);
-    EXPECT_LE(kl, kMaxKl);
+    EXPECT_LE(kl, kMaxQuantisedKl);
   }
 }
 
