@@ -19,11 +19,13 @@ std::string ModelFolder::FilePath(size_t file_idx) const {
   return path_ + "/files/" + manifest_.files[file_idx].name;
 }
 
-bool ModelFolder::HasFile(size_t file_idx) const {
+// A file that cannot be looked at is not one that is absent: it may hold what was recorded.
+Result<bool> ModelFolder::HasFile(size_t file_idx) const {
   const Result<std::unique_ptr<File>> file = OpenRead(file_idx);
-  if (!file) return false;
-  const Result<uint64_t> size = (*file)->Size();
-  return size && *size == manifest_.files[file_idx].size;
+  if (!file && file.error().code() == ErrorCode::kNotFound) return false;
+  if (!file) return file.error();
+  const uint64_t size = TRY((*file)->Size());
+  return size == manifest_.files[file_idx].size;
 }
 
 Result<uint64_t> ModelFolder::MissingBytes() const {
@@ -32,6 +34,7 @@ Result<uint64_t> ModelFolder::MissingBytes() const {
   for (size_t i = 0; i < manifest_.files.size(); ++i) {
     const uint64_t wanted = InBlocks(manifest_.files[i].size, block);
     const Result<std::unique_ptr<File>> file = OpenRead(i);
+    if (!file && file.error().code() != ErrorCode::kNotFound) return file.error();
     uint64_t reserved = 0;
     if (file) reserved = TRY((*file)->AllocatedBytes());
     missing += wanted - std::min(wanted, reserved);
@@ -43,7 +46,8 @@ Result<void> ModelFolder::MakeFiles() {
   TRY(MakeDirectory("files"));
   for (size_t i = 0; i < manifest_.files.size(); ++i) {
     TRY(MakeDirectory(ParentDirectory("files/" + manifest_.files[i].name)));
-    if (HasFile(i)) {
+    const bool is_there = TRY(HasFile(i));
+    if (is_there) {
       const std::unique_ptr<File> file = TRY(OpenWrite(i));
       TRY(file->Allocate(manifest_.files[i].size));
       continue;

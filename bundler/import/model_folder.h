@@ -23,8 +23,8 @@ class ModelFolder {
 
   const std::string& path() const { return path_; }
 
-  // Whether file `file_idx` is there with its full size.
-  bool HasFile(size_t file_idx) const;
+  // Whether file `file_idx` is there with its full size; an error when that cannot be seen.
+  Result<bool> HasFile(size_t file_idx) const;
 
   // Space that the model's files will still take, in whole blocks of the file system: what is
   // reserved for them already does not count.

@@ -50,7 +50,8 @@ Result<ChunkRecord> ChunkRecord::Resume(const RecordSubject& subject, const Mode
 }
 
 Result<bool> ChunkRecord::Holds(const ModelFolder& folder) const {
-  if (!SizesHold(folder)) return false;
+  const bool sizes_hold = TRY(SizesHold(folder));
+  if (!sizes_hold) return false;
   const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(format::kChunkBytes);
   for (const uint64_t chunk : newest_) {
     const format::ChunkPlace place = subject_.map.At(chunk);
@@ -63,12 +64,14 @@ Result<bool> ChunkRecord::Holds(const ModelFolder& folder) const {
 }
 
 // Whether every file that something is recorded of has its size.
-bool ChunkRecord::SizesHold(const ModelFolder& folder) const {
+Result<bool> ChunkRecord::SizesHold(const ModelFolder& folder) const {
   for (size_t i = 0; i < subject_.manifest.files.size(); ++i) {
     const format::ChunkRange chunks = subject_.map.Of(i);
     const auto begin = done_.begin() + static_cast<ptrdiff_t>(chunks.first);
     const auto end = done_.begin() + static_cast<ptrdiff_t>(chunks.last);
-    if (std::find(begin, end, true) != end && !folder.HasFile(i)) return false;
+    if (std::find(begin, end, true) == end) continue;
+    const bool is_there = TRY(folder.HasFile(i));
+    if (!is_there) return false;
   }
   return true;
 }

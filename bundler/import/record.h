@@ -48,7 +48,7 @@ class ChunkRecord {
  private:
   explicit ChunkRecord(const RecordSubject& subject) : subject_(subject) {}
   Result<bool> Holds(const ModelFolder& folder) const;
-  bool SizesHold(const ModelFolder& folder) const;
+  Result<bool> SizesHold(const ModelFolder& folder) const;
   void Append(std::vector<RecordedChunks>& ranges, uint64_t chunk) const;
 
   RecordSubject subject_;

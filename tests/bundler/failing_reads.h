@@ -48,8 +48,14 @@ class FailingReads : public MemoryFiles {
     }
     Result<uint64_t> Size() const override { return file_->Size(); }
     Result<void> Append(std::span<const uint8_t> bytes) override { return file_->Append(bytes); }
+    Result<void> WriteAt(uint64_t offset, std::span<const uint8_t> bytes) override {
+      return file_->WriteAt(offset, bytes);
+    }
+    Result<void> Allocate(uint64_t size) override { return file_->Allocate(size); }
     Result<void> Sync() override { return file_->Sync(); }
     Result<void> Truncate(uint64_t size) override { return file_->Truncate(size); }
+    Result<uint64_t> AllocatedBytes() const override { return file_->AllocatedBytes(); }
+    Result<void> SetMode(unsigned mode) override { return file_->SetMode(mode); }
 
    private:
     std::unique_ptr<File> file_;

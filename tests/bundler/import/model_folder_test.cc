@@ -31,19 +31,19 @@ TEST(ModelFolderTest, FilesAreMadeOnceWithTheirSizeAndTheirNamesAreDurable) {
   ASSERT_TRUE(files.SyncDirectory("."));
   {
     ModelFolder folder(files, "staging/x/model", manifest);
-    EXPECT_FALSE(folder.HasFile(0));
+    EXPECT_FALSE(folder.HasFile(0).value());
     EXPECT_EQ(folder.MissingBytes().value(), 4096U + 73'728U);
     ASSERT_TRUE(folder.MakeFiles());
-    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(folder.HasFile(i)) << i;
+    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(folder.HasFile(i).value()) << i;
     ASSERT_TRUE(folder.OpenWrite(2).value()->WriteAt(5, AsBytes("kept")));
   }
   EXPECT_TRUE(files.AfterPowerCut()->Exists("staging/x/model/files/a/b/deep.txt"));
   // Again, as another try does: what is there stays, what has lost its size is made anew.
   ASSERT_TRUE(files.OpenWrite("staging/x/model/files/a/b/deep.txt").value()->Truncate(3));
   ModelFolder folder(files, "staging/x/model", manifest);
-  EXPECT_FALSE(folder.HasFile(0));
+  EXPECT_FALSE(folder.HasFile(0).value());
   ASSERT_TRUE(folder.MakeFiles());
-  EXPECT_TRUE(folder.HasFile(0));
+  EXPECT_TRUE(folder.HasFile(0).value());
   EXPECT_EQ(ReadAll(files, "staging/x/model/files/large").value().substr(5, 4), "kept");
 }
 
