@@ -69,7 +69,7 @@ TEST_F(EngineProgram, UsageIs2AndFailuresAre1WithOneLine) {
       {{"--model", kModel, "--listen", socket, "--tensor-parallel-size", "2"},
        2,
        "tensor-parallel-size"},
-      {{"--model", kModel, "--listen", socket, "--tool-call-parser", "hermes"}, 2, "hermes"},
+      {{"--model", kModel, "--listen", socket, "--tool-call-parser", "pythonic"}, 2, "pythonic"},
       {{"--model", "/nonexistent", "--listen", socket}, 1, "/nonexistent"},
       {{"--model", directory_.path() + "/not-a-model.gguf", "--listen", socket}, 1, "not-a-model"},
       {{"--model", kModel, "--listen", "unix:" + directory_.path() + "/taken"}, 1, "taken"},
