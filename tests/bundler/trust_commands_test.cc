@@ -15,7 +15,7 @@
 #include "appliance/base/process.h"
 #include "appliance/base/testing/fixtures.h"
 #include "appliance/base/unix_socket.h"
-#include "tests/bundler/small_model.h"
+#include "tests/bundler/command_world.h"
 
 namespace skerry {
 namespace {
@@ -24,56 +24,14 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
-struct Output {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-class TrustCommandsTest : public ::testing::Test {
+class TrustCommandsTest : public CommandWorld {
  protected:
-  TrustCommandsTest() : files_(OpenFiles(dir_.path()).value()) {
-    for (const auto& [name, text] : skerry::testing::SmallModel()) Write("model/" + name, text);
-  }
+  TrustCommandsTest() : CommandWorld(SKERRY_BIN_DIR) {}
 
-  std::string At(const std::string& name) const { return dir_.path() + "/" + name; }
-  void Write(const std::string& path, const std::string& text) {
-    ASSERT_TRUE(MakeDirectories(*files_, ParentDirectory(path)));
-    ASSERT_TRUE(WriteAtomically(*files_, path, text));
-  }
-  std::string Read(const std::string& path) {
-    const Result<std::string> text = ReadAll(*files_, path);
-    EXPECT_TRUE(text) << text.error().message();
-    return text ? *text : "";
-  }
-
-  // `skerry ARGUMENTS` in the test's directory.
-  Output Skerry(std::vector<std::string> arguments) {
-    SpawnOptions options;
-    options.argv = {std::string(SKERRY_BIN_DIR) + "/skerry"};
-    options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
-    options.working_directory = dir_.path();
-    options.extra_environment = {"SKERRY_DATA=" + At("data")};
-    const UniqueFd out(::open(At("out.txt").c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
-    const UniqueFd err(::open(At("err.txt").c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
-    options.fds = {{out.get(), 1}, {err.get(), 2}};
-    const Result<pid_t> pid = Spawn(options);
-    EXPECT_TRUE(pid) << pid.error().message();
-    if (!pid) return {};
-    const ExitState state = *WaitForExit(*pid).value();
-    return {state.signalled ? -state.code : state.code, Read("out.txt"), Read("err.txt")};
-  }
   std::string Must(const std::vector<std::string>& arguments) {
     const Output output = Skerry(arguments);
     EXPECT_EQ(output.status, 0) << output.err;
     return output.out;
-  }
-  // A refusal is one line with the program's name.
-  std::string Refused(const std::vector<std::string>& arguments, int status = 1) {
-    const Output output = Skerry(arguments);
-    EXPECT_EQ(output.status, status) << output.out << output.err;
-    EXPECT_THAT(output.err, MatchesRegex("skerry: [^\n]+\n"));
-    return output.err;
   }
   void Key(const std::string& role, const std::string& name) {
     Must({"keys", "generate", "--role", role, "--out", name + ".key"});
@@ -136,9 +94,6 @@ class TrustCommandsTest : public ::testing::Test {
     *status = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
     return shown;
   }
-
-  skerry::testing::TemporaryDirectory dir_;
-  std::unique_ptr<FileSystem> files_;
 };
 
 TEST_F(TrustCommandsTest, EncryptedKeysFromAFileOfThePassphrase) {
