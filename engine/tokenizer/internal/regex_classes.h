@@ -5,9 +5,11 @@
 #include <string_view>
 
 #include "appliance/base/result.h"
-#include "engine/tokenizer/internal/char_set.h"
+#include "engine/unicode/char_set.h"
 
 namespace skerry::engine::internal {
+
+using unicode::CharSet;
 
 // Reads a pattern from left to right.
 class RegexCursor {

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "appliance/base/result.h"
-#include "engine/tokenizer/internal/char_set.h"
+#include "engine/unicode/char_set.h"
 
 namespace skerry::engine::internal {
+
+using unicode::CharSet;
 
 struct RegexLimits {
   static constexpr size_t kMaxPatternBytes = 16 << 10;

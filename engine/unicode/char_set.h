@@ -1,4 +1,4 @@
-// Sets of code points, as classes of regular expressions need them.
+// Sets of code points, as classes of regular expressions and grammars need them.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "engine/unicode/category.h"
 
-namespace skerry::engine::internal {
+namespace skerry::engine::unicode {
 
 // Sorted ranges that neither overlap nor touch.
 class CharSet {
@@ -21,7 +21,7 @@ class CharSet {
   CharSet() = default;
   CharSet(uint32_t first, uint32_t last) : ranges_{{first, last}} {}
   explicit CharSet(std::vector<Range> ranges);  // in any order
-  static CharSet OfCategories(unicode::CategorySet categories);
+  static CharSet OfCategories(CategorySet categories);
   static CharSet WhiteSpace();
   static CharSet WordChars();
   static CharSet Han();
@@ -43,4 +43,4 @@ class CharSet {
   std::vector<Range> ranges_;
 };
 
-}  // namespace skerry::engine::internal
+}  // namespace skerry::engine::unicode

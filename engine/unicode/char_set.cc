@@ -1,4 +1,4 @@
-#include "engine/tokenizer/internal/char_set.h"
+#include "engine/unicode/char_set.h"
 
 #include <algorithm>
 
@@ -6,10 +6,10 @@
 #include "engine/unicode/normal_form.h"
 #include "engine/unicode/tables.h"
 
-namespace skerry::engine::internal {
+namespace skerry::engine::unicode {
 namespace {
 
-constexpr uint32_t kLast = unicode::kCodePoints - 1;
+constexpr uint32_t kLast = kCodePoints - 1;
 
 template <typename Holds>
 CharSet Where(Holds holds) {
@@ -38,30 +38,29 @@ CharSet::CharSet(std::vector<Range> ranges) {
   }
 }
 
-CharSet CharSet::OfCategories(unicode::CategorySet categories) {
+CharSet CharSet::OfCategories(CategorySet categories) {
   std::vector<Range> ranges;
-  for (size_t i = 0; i < unicode::kCategoriesCount; ++i) {
-    const unicode::ValueRange& range = unicode::kCategories[i];
-    if (unicode::Bit(range.value) & categories) ranges.push_back({range.first, range.last});
+  for (size_t i = 0; i < kCategoriesCount; ++i) {
+    const ValueRange& range = kCategories[i];
+    if (Bit(range.value) & categories) ranges.push_back({range.first, range.last});
   }
-  if (categories & unicode::Bit(unicode::kCategoryCn)) {  // what no table lists
-    const CharSet listed = OfCategories(~unicode::Bit(unicode::kCategoryCn));
+  if (categories & Bit(kCategoryCn)) {  // what no table lists
+    const CharSet listed = OfCategories(~Bit(kCategoryCn));
     return CharSet(std::move(ranges)).Union(listed.Complement());
   }
   return CharSet(std::move(ranges));
 }
 
-CharSet CharSet::WhiteSpace() { return Where(unicode::IsWhiteSpace); }
+CharSet CharSet::WhiteSpace() { return Where(IsWhiteSpace); }
 
 CharSet CharSet::WordChars() {
-  return OfCategories(unicode::kLetters | unicode::kMarks | unicode::Bit(unicode::kCategoryNd) |
-                      unicode::Bit(unicode::kCategoryPc));
+  return OfCategories(kLetters | kMarks | Bit(kCategoryNd) | Bit(kCategoryPc));
 }
 
 CharSet CharSet::Han() {
   std::vector<Range> ranges;
-  for (size_t i = 0; i < unicode::kHanCount; ++i) {
-    ranges.push_back({unicode::kHan[i].first, unicode::kHan[i].last});
+  for (size_t i = 0; i < kHanCount; ++i) {
+    ranges.push_back({kHan[i].first, kHan[i].last});
   }
   return CharSet(std::move(ranges));
 }
@@ -99,8 +98,8 @@ CharSet CharSet::WithBothCases() const {
   const auto add = [&](uint32_t c) { all.push_back({c, c}); };
   for (const Range& range : ranges_) {
     for (uint32_t c = range.first; c <= range.last; ++c) {
-      const uint32_t upper = unicode::SimpleUpper(c);
-      const uint32_t lower = unicode::SimpleLower(c);
+      const uint32_t upper = SimpleUpper(c);
+      const uint32_t lower = SimpleLower(c);
       if (upper != c) add(upper);
       if (lower != c) add(lower);
       if (c == 's' || c == 'S') add(0x17F);
@@ -110,4 +109,4 @@ CharSet CharSet::WithBothCases() const {
   return CharSet(std::move(all));
 }
 
-}  // namespace skerry::engine::internal
+}  // namespace skerry::engine::unicode
