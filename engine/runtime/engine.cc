@@ -10,7 +10,8 @@ namespace skerry::engine {
 // One request as the engine's thread sees it.
 struct Engine::Job {
   Job(GenerationRequest request, std::shared_ptr<GenerationSink> its_sink)
-      : sampler(request.sampling, std::move(request.banned)),
+      : sampler(request.sampling,
+                {.banned = std::move(request.banned), .stop_tokens = request.stop_tokens}),
         stop_tokens(std::move(request.stop_tokens)),
         forced(request.forced.begin(), request.forced.end()),
         sink(std::move(its_sink)) {}

@@ -1,52 +1,57 @@
 // Chooses the next token from the model's logits. Reproducible: what is drawn depends on the seed
 // and the number of the draw only, whatever else the engine runs.
+//
+// Order of the stages, as vLLM's: tokens the grammar allows, banned tokens, bad words, stop tokens
+// before min_tokens, logit_bias, repetition, frequency and presence penalty; then the most likely
+// token when greedy, else temperature, min-p, top-k, top-p, typical and a draw.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "appliance/base/result.h"
-#include "engine/model/language_model.h"
+#include "engine/sampler/candidates.h"
+#include "engine/sampler/params.h"
 
 namespace skerry::engine {
 
-struct SamplingParams {
-  double temperature = 1.0;        // 0: greedy, always the most likely token
-  int32_t top_k = 0;               // 0: all
-  double top_p = 1.0;              // (0, 1]
-  double presence_penalty = 0.0;   // taken from the logit of each token generated before
-  double frequency_penalty = 0.0;  // the same, once per time it was generated
-  uint64_t seed = 0;
+// What a sampler is told of its request beside the parameters.
+struct SamplerContext {
+  std::vector<TokenId> banned = {};       // never chosen
+  std::vector<TokenId> stop_tokens = {};  // not chosen before params.min_tokens
+  std::span<const TokenId> prompt = {};   // for the repetition penalty; read at once
 };
-
-// The `counter`-th number of the stream `seed`, uniform in [0, 1): SplitMix64 (Steele, Lea, Flood,
-// "Fast splittable pseudorandom number generators", 2014) over a mix of both.
-double UniformAt(uint64_t seed, uint64_t counter);
 
 // One sequence's sampler. One thread.
 class Sampler {
  public:
-  // `banned` tokens are never chosen.
-  Sampler(const SamplingParams& params, std::vector<TokenId> banned)
-      : params_(params), banned_(std::move(banned)) {}
+  Sampler(SamplingParams params, SamplerContext context);
 
-  // The next token. `logits` ([vocab_size]) is changed. Equal logits: the lowest id wins in greedy
-  // mode. kInternal when no token has a finite logit.
-  Result<TokenId> Sample(std::span<float> logits);
+  // The next token. `logits` ([vocab_size]) is changed. `allowed`: when given, bit i % 32 of word
+  // i / 32 is set for tokens that may come. Equal logits: the lowest id wins in greedy mode.
+  // kInternal when no token has a finite logit.
+  Result<TokenId> Sample(std::span<float> logits, std::span<const uint32_t> allowed = {});
   // Tells the sampler of a token that was not drawn by it.
-  void Accept(TokenId token) { ++counts_[token]; }
+  void Accept(TokenId token);
+
+  // Tokens so far.
+  int32_t n_tokens() const { return static_cast<int32_t>(generated_.size()); }
 
  private:
+  void Mask(std::span<float> logits, std::span<const uint32_t> allowed) const;
   void Penalize(std::span<float> logits) const;
-  TokenId Draw(std::span<const float> logits, float max);
 
   SamplingParams params_;
   std::vector<TokenId> banned_;
-  std::unordered_map<TokenId, int32_t> counts_;
+  std::vector<TokenId> stop_tokens_;
+  std::unordered_set<TokenId> prompt_;  // empty without a repetition penalty
+  std::vector<TokenId> generated_;
+  std::unordered_map<TokenId, int32_t> counts_;  // of those generated
   uint64_t draws_ = 0;
-  std::vector<TokenId> order_;  // scratch
+  std::vector<Candidate> candidates_;  // scratch
 };
 
 }  // namespace skerry::engine
