@@ -134,10 +134,12 @@ bool Engine::TakeInput() {
 
 void Engine::Accept(Submission submission) {
   const RequestId id = submission.id;
-  std::vector<TokenId> prompt = std::move(submission.request.prompt);
-  const int32_t max_tokens = submission.request.max_tokens;
+  SequenceSpec spec{.id = id,
+                    .prompt = std::move(submission.request.prompt),
+                    .max_new = submission.request.max_tokens,
+                    .root = RootName(id)};
   auto job = std::make_unique<Job>(std::move(submission.request), std::move(submission.sink));
-  const Result<void> added = scheduler_.Add(id, std::move(prompt), max_tokens);
+  const Result<void> added = scheduler_.Add(std::move(spec));
   if (!added) {
     n_live_.fetch_sub(1, std::memory_order_relaxed);
     job->sink->OnFailed(added.error());

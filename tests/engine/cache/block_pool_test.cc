@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -70,11 +71,62 @@ TEST(BlockPoolTest, BlocksForRoundsUp) {
   EXPECT_EQ(BlockPool::BlocksFor(17), 2);
 }
 
-// Random traffic against a model of it: no block is handed out twice, none is lost.
+BlockName NameOf(uint64_t number) { return RootName(number); }
+
+TEST(BlockPoolTest, NamedBlocksAreFoundUntilTheirPlaceIsNeeded) {
+  BlockPool pool(4);
+  const auto blocks = *pool.Allocate(3);
+  for (size_t i = 0; i < 3; ++i) pool.Name(blocks[i], NameOf(i));
+  EXPECT_EQ(pool.Find(NameOf(1)), blocks[1]);
+  EXPECT_EQ(pool.Find(NameOf(9)), std::nullopt);
+  ASSERT_TRUE(pool.Free(blocks));
+  EXPECT_EQ(pool.n_free(), 4);
+  EXPECT_EQ(pool.n_idle(), 3);
+  // The nameless one first, then the end of the sequence; what stays is its beginning.
+  EXPECT_THAT(*pool.Allocate(1), ElementsAre(3));
+  EXPECT_THAT(*pool.Allocate(1), ElementsAre(blocks[2]));
+  EXPECT_EQ(pool.Find(NameOf(2)), std::nullopt);
+  ASSERT_TRUE(pool.Retain(blocks[0]));
+  EXPECT_EQ(pool.References(blocks[0]), 1);
+  EXPECT_EQ(pool.n_free(), 1);
+  EXPECT_FALSE(pool.Allocate(2));
+  EXPECT_THAT(*pool.Allocate(1), ElementsAre(blocks[1]));
+  EXPECT_EQ(pool.Find(NameOf(0)), blocks[0]);
+}
+
+TEST(BlockPoolTest, TheLongestIdleGoesFirst) {
+  BlockPool pool(3);
+  const auto blocks = *pool.Allocate(3);
+  for (const BlockId block : blocks) pool.Name(block, NameOf(block));
+  for (const BlockId block : {1, 0, 2}) ASSERT_TRUE(pool.Free(std::span(&block, 1)));
+  ASSERT_TRUE(pool.Retain(1));  // used again
+  const BlockId again = 1;
+  ASSERT_TRUE(pool.Free(std::span(&again, 1)));
+  EXPECT_THAT(*pool.Allocate(3), ElementsAre(0, 2, 1));
+}
+
+TEST(BlockPoolTest, ANameBelongsToOneBlock) {
+  BlockPool pool(3);
+  const auto blocks = *pool.Allocate(2);
+  pool.Name(blocks[0], NameOf(1));
+  pool.Name(blocks[1], NameOf(1));  // stays nameless
+  pool.Name(blocks[0], NameOf(2));  // has one
+  pool.Name(2, NameOf(3));          // nobody's
+  EXPECT_EQ(pool.Find(NameOf(1)), blocks[0]);
+  EXPECT_EQ(pool.Find(NameOf(2)), std::nullopt);
+  EXPECT_EQ(pool.Find(NameOf(3)), std::nullopt);
+  ASSERT_TRUE(pool.Free(blocks));
+  EXPECT_EQ(pool.n_idle(), 1);
+  EXPECT_FALSE(pool.Retain(blocks[1]));
+}
+
+// Random traffic against a model of it: no block is handed out twice, none is lost, a name is found
+// as long as its block was not given away.
 TEST(BlockPoolTest, RandomTraffic) {
   std::mt19937 random(7);
   BlockPool pool(37);
   std::map<BlockId, int> owners;
+  std::map<uint64_t, BlockId> names;
   for (int step = 0; step < 20000; ++step) {
     const auto n = static_cast<int32_t>(random() % 5);
     if (random() % 2 == 0) {
@@ -83,19 +135,35 @@ TEST(BlockPoolTest, RandomTraffic) {
       const auto blocks = pool.Allocate(n);
       ASSERT_EQ(blocks.has_value(), fits);
       if (!fits) continue;
-      for (const BlockId block : *blocks) ASSERT_TRUE(owners.emplace(block, 1).second);
+      for (const BlockId block : *blocks) {
+        ASSERT_TRUE(owners.emplace(block, 1).second);
+        std::erase_if(names, [&](const auto& entry) { return entry.second == block; });
+      }
     } else if (!owners.empty()) {
       auto it = std::next(owners.begin(), random() % owners.size());
       const BlockId block = it->first;
+      const bool named =
+          std::ranges::any_of(names, [&](const auto& entry) { return entry.second == block; });
       if (random() % 3 == 0) {
         ASSERT_TRUE(pool.Retain(block));
         ++it->second;
+      } else if (random() % 3 == 0 && !named) {
+        pool.Name(block, NameOf(step));
+        names[step] = block;
       } else {
         ASSERT_TRUE(pool.Free(std::span(&block, 1)));
         if (--it->second == 0) owners.erase(it);
       }
     }
     ASSERT_EQ(pool.n_free(), 37 - static_cast<int32_t>(owners.size()));
+    if (!names.empty()) {
+      const auto& [name, block] = *std::next(names.begin(), random() % names.size());
+      ASSERT_EQ(pool.Find(NameOf(name)), block);
+      if (!owners.contains(block) && random() % 4 == 0) {
+        ASSERT_TRUE(pool.Retain(block));
+        owners[block] = 1;
+      }
+    }
   }
 }
 
