@@ -20,6 +20,11 @@ Error Invalid(std::string message) {
   return Error(ErrorCode::kInvalidArgument, std::move(message));
 }
 
+std::string_view StandingName(const trust::Standing& standing) {
+  if (standing.good()) return "good";
+  return standing.revoked() ? "revoked" : "unreadable";
+}
+
 ApiReply Reply(int status, const Json& json) { return {status, DumpJson(json)}; }
 
 int HexDigit(char c) {
@@ -225,7 +230,7 @@ Result<ApiReply> Api::GetModels() {
   Json models = Json::array();
   for (const ModelStatus& model : list) {
     Json json = ToJson(model.row, model.present);
-    json["standing"] = model.standing.revoked() ? "revoked" : "good";
+    json["standing"] = StandingName(model.standing);
     json["standing_detail"] = model.standing.text;
     json["may_load"] = model.may_load;
     json["templates"] = model.templates ? TemplatesToJson(*model.templates) : Json();

@@ -62,8 +62,7 @@ Result<std::vector<ModelStatus>> Models::List() {
     status.row = row;
     status.present = IsStored(core_.files(), row.digest);
     status.standing = trust_.StandingOf(row.digest);
-    status.may_load = !status.standing.revoked() ||
-                      core_.settings().revoked_models == settings::RevokedModels::kWarn;
+    status.may_load = CheckStanding(status.standing).has_value();
     status.templates = ReadStoredTemplates(core_.files(), row.digest);
     models.push_back(std::move(status));
   }
@@ -78,8 +77,16 @@ Result<RegisteredModel> Models::Register(const std::string& digest) {
 }
 
 Result<std::string> Models::CheckStanding(const std::string& digest) {
-  const trust::Standing standing = trust_.StandingOf(digest);
-  if (!standing.revoked()) return std::string();
+  return CheckStanding(trust_.StandingOf(digest));
+}
+
+Result<std::string> Models::CheckStanding(const trust::Standing& standing) const {
+  if (standing.good()) return std::string();
+  if (!standing.readable()) {
+    return Error(ErrorCode::kUntrusted,
+                 "nobody can tell whether the model is revoked, so it is not loaded: " +
+                     standing.text + "; remove it with 'skerry models rm', import it again");
+  }
   if (core_.settings().revoked_models == settings::RevokedModels::kWarn) return standing.text;
   return Error(ErrorCode::kUntrusted, "the model is revoked and is not loaded: " + standing.text);
 }

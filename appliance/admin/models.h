@@ -58,10 +58,12 @@ class Models {
   Result<RemovedModel> Remove(const std::string& name);
 
   // Whether a model may be loaded: kUntrusted, saying why, for one that was revoked since its
-  // import. Where the settings let it go on all the same: why it is revoked; else an empty text.
+  // import, or of which nobody can tell. Where the settings let a revoked one go on all the same:
+  // why it is revoked; else an empty text.
   Result<std::string> CheckStanding(const std::string& digest);
 
  private:
+  Result<std::string> CheckStanding(const trust::Standing& standing) const;
   Result<RegisteredModel> PutRow(const std::string& digest);
   // What Remove means by `name`.
   Result<RemovedModel> FindForRemoval(const std::string& name);

@@ -168,11 +168,14 @@ TrustKeeper::Summary TrustKeeper::Summarize() const {
   return {state_->root().version, state_->revocations.sequence, state_->floors.size()};
 }
 
-trust::Standing TrustKeeper::StandingOf(const std::string& digest) const {
+trust::Standing TrustKeeper::StandingOf(const std::string& digest) {
   const std::lock_guard lock(mu_);
   if (!state_) return {};
   const Result<trust::ImportedFacts> facts = trust::ReadImportedFacts(core_.files(), digest);
-  return facts ? trust::StandingOf(*state_, *facts) : trust::Standing{};
+  if (facts) facts_.insert_or_assign(digest, *facts);
+  const auto known = facts_.find(digest);
+  if (known != facts_.end()) return trust::StandingOf(*state_, known->second);
+  return {trust::StandingReason::kUnreadable, facts.error().message()};
 }
 
 }  // namespace skerry::admin

@@ -2,6 +2,7 @@
 // left in the store, writes their receipts, and knows which models may still be used.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -37,9 +38,9 @@ class TrustKeeper {
   };
   Summary Summarize() const;
 
-  // Whether the stored model `digest` ("sha256-HEX") may be used, as of the last Refresh. A model
-  // whose record cannot be read counts as good here: it is refused where it is read.
-  trust::Standing StandingOf(const std::string& digest) const;
+  // Whether the stored model `digest` ("sha256-HEX") may be used, as of the last Refresh. A record
+  // that was read once counts until it can be read anew; one that never could is kUnreadable.
+  trust::Standing StandingOf(const std::string& digest);
 
  private:
   // What the journal was told last.
@@ -50,7 +51,8 @@ class TrustKeeper {
   Core& core_;
   const std::string software_;
   mutable std::mutex mu_;
-  std::optional<trust::TrustState> state_;  // guarded by mu_; none: no root
+  std::optional<trust::TrustState> state_;             // guarded by mu_; none: no root
+  std::map<std::string, trust::ImportedFacts> facts_;  // by digest, as last read; guarded by mu_
 };
 
 }  // namespace skerry::admin

@@ -30,14 +30,17 @@ struct ImportedFacts {
   uint64_t release_threshold = 1;  // of the release role they were checked against
 };
 
-enum class StandingReason { kGood, kBundle, kModel, kExpired, kSigners };
+// kUnreadable: nobody can tell, because what the import wrote down cannot be read.
+enum class StandingReason { kGood, kBundle, kModel, kExpired, kSigners, kUnreadable };
 
 // Whether an imported model may be used.
 struct Standing {
   StandingReason reason = StandingReason::kGood;
-  std::string text;  // for people, naming the list; empty when good
+  std::string text;  // for people, naming the list or what cannot be read; empty when good
 
-  bool revoked() const { return reason != StandingReason::kGood; }
+  bool good() const { return reason == StandingReason::kGood; }
+  bool readable() const { return reason != StandingReason::kUnreadable; }
+  bool revoked() const { return !good() && readable(); }
 };
 Standing StandingOf(const TrustState& state, const ImportedFacts& facts);
 

@@ -161,6 +161,33 @@ TEST_F(TrustKeeperTest, ARevokedModelIsUnloadedAndRefusedEvenAfterAStart) {
   EXPECT_EQ(again.CheckStanding(digest).error().code(), ErrorCode::kUntrusted);
 }
 
+// Revoked or not: what cannot be read is not taken for good, neither by a start nor by a setting.
+TEST_F(TrustKeeperTest, AModelWhoseRecordCannotBeReadIsNotLoaded) {
+  world_.Write("skerry.toml", "[trust]\nrevoked_models = \"warn\"\n");
+  Restart();
+  const std::string digest = Import(1);
+  const std::string record = "store/" + digest + "/import.json";
+  const std::string text = ReadAll(world_.files(), record).value();
+  Models models(*core_, *trust_);
+  ASSERT_TRUE(models.Reconcile());
+  EXPECT_TRUE(models.CheckStanding(digest));
+  world_.Write(record, "{");
+  EXPECT_TRUE(models.CheckStanding(digest)) << "known since it was read";
+
+  Restart();
+  Models again(*core_, *trust_);
+  ASSERT_TRUE(again.Reconcile());
+  const Result<std::string> refused = again.CheckStanding(digest);
+  ASSERT_EQ(refused.error().code(), ErrorCode::kUntrusted);
+  EXPECT_THAT(refused.error().message(), HasSubstr("import.json"));
+  const ModelStatus status = again.List().value().front();
+  EXPECT_FALSE(status.may_load);
+  EXPECT_FALSE(status.standing.readable());
+  EXPECT_FALSE(status.standing.revoked());
+  world_.Write(record, text);
+  EXPECT_TRUE(again.CheckStanding(digest));
+}
+
 // `skerry trust update` while nothing runs takes over what is in the store before the service sees
 // it. Journal and receipt name what was before all the same.
 TEST_F(TrustKeeperTest, WhatACommandTookOverIsRecordedAtTheNextStart) {
