@@ -37,9 +37,13 @@ struct Options {
 // What the files say.
 struct Contents {
   uint64_t root_version = 0;
+  uint64_t signatures = 0;  // that count
+  uint64_t signatures_needed = 0;
   std::optional<std::vector<inspect::ChatTemplate>> templates;
   std::string no_templates;  // why they are not known
   std::optional<inspect::Fit> fit;
+
+  bool IsSigned() const { return signatures >= signatures_needed; }
 };
 
 // The archives that the user gave.
@@ -82,28 +86,37 @@ Result<inspect::Fit> CheckBox(const std::string& path, const inspect::ModelFiles
   return inspect::CheckFit(facts, inspect::ImportBytes(manifest), box);
 }
 
+// A bundle that waits for further signers may be looked at, but not one that nobody signed.
+Result<reader::SignableBundle> Verify(reader::UnverifiedBundle bundle,
+                                      const trust::TrustState& trust) {
+  reader::SignableBundle signable = TRY(std::move(bundle).VerifyForSigning(trust));
+  if (!signable.signers().empty()) return signable;
+  return Error(ErrorCode::kUntrusted, "none of its signatures counts under root version " +
+                                          std::to_string(signable.root_version()));
+}
+
 Result<Contents> ReadContents(Given& given, const Options& options,
                               const trust::TrustState& trust) {
-  reader::VolumeSet set;
+  reader::SignableSet set;
   for (size_t i = 0; i < given.bundles.size(); ++i) {
     const std::string& name = options.files[i];
-    reader::VerifiedBundle bundle =
-        TRY(std::move(given.bundles[i]).Verify(trust).WithContext("'" + name + "'"));
+    reader::SignableBundle bundle =
+        TRY(Verify(std::move(given.bundles[i]), trust).WithContext("'" + name + "'"));
     TRY(set.Add(name, std::move(bundle)));
   }
-  const reader::VerifiedBundle& bundle = set.parts().front().bundle;
+  const reader::SignableBundle& bundle = set.parts().front().bundle;
   const format::Manifest& manifest = bundle.manifest();
   const reader::ChunkHashes hashes =
       TRY(bundle.ReadHashes().WithContext("'" + set.parts().front().name + "'"));
-  inspect::ModelFiles model;
-  for (const format::FileEntry& entry : manifest.files) model.names.push_back(entry.name);
-  model.open = [&](const std::string& name) -> Result<std::unique_ptr<File>> {
-    // The manifest's files are sorted by name.
-    const auto at = std::lower_bound(model.names.begin(), model.names.end(), name);
-    return set.OpenChecked(static_cast<size_t>(at - model.names.begin()), hashes);
-  };
+  const inspect::ModelFiles model =
+      inspect::FilesOf(manifest, [&](size_t idx) { return set.OpenChecked(idx, hashes); });
   Contents contents;
   contents.root_version = bundle.root_version();
+  contents.signatures_needed = bundle.release_role().threshold;
+  contents.signatures = UINT64_MAX;
+  for (const reader::SignableSet::Part& part : set.parts()) {
+    contents.signatures = std::min<uint64_t>(contents.signatures, part.bundle.signers().size());
+  }
   if (!options.box.empty()) contents.fit = TRY(CheckBox(options.box, model, manifest));
   Result<std::vector<inspect::ChatTemplate>> templates = inspect::ReadTemplates(model);
   if (templates) {
@@ -153,7 +166,9 @@ void PrintJson(const Claims& claims, const std::optional<Contents>& contents) {
                      {"kind", format::KindName(manifest.kind)},
                      {"release_seq", manifest.release_seq},
                      {"root_version", contents ? Json(contents->root_version) : Json()},
-                     {"signatures_hold", contents ? Json(true) : Json()},
+                     {"signatures_counted", contents ? Json(contents->signatures) : Json()},
+                     {"signatures_hold", contents ? Json(contents->IsSigned()) : Json()},
+                     {"signatures_needed", contents ? Json(contents->signatures_needed) : Json()},
                      {"signers", KeyIdList(claims.signers)},
                      {"templates", TemplatesJson(contents)},
                      {"verified", false},
@@ -165,7 +180,11 @@ void PrintJson(const Claims& claims, const std::optional<Contents>& contents) {
 
 void PrintClaims(const Claims& claims, const std::optional<Contents>& contents, size_t archives) {
   const format::Manifest& manifest = claims.manifest;
-  if (contents) {
+  if (contents && !contents->IsSigned()) {
+    std::cout << "SIGNED BY " << contents->signatures << " of " << contents->signatures_needed
+              << " under root version " << contents->root_version
+              << ": no appliance accepts it yet; 'skerry bundle sign' adds signatures\n";
+  } else if (contents) {
     std::cout << "The signatures hold under root version " << contents->root_version
               << "; NOT every byte was read: 'skerry bundle verify' does that\n";
   } else {

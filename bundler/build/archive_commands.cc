@@ -13,6 +13,7 @@
 #include "bundler/build/archives.h"
 #include "bundler/build/key_commands.h"
 #include "bundler/build/sign.h"
+#include "bundler/build/template_review.h"
 #include "bundler/build/volumes.h"
 #include "bundler/format/layout.h"
 
@@ -27,17 +28,23 @@ struct Options {
   std::string trust;
   std::string volume_size;
   std::string out;
+  std::vector<std::string> previous;  // release to compare with, or its volumes
+  bool yes = false;
   bool force = false;
   bool json = false;
 };
 
 std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-Result<trust::TrustState> ReadTrust(FileSystem& files, const std::string& path) {
-  const std::string text = TRY(ReadAll(files, path, format::kMaxRootFileBytes));
+Result<trust::TrustState> ParseTrust(const std::string& text, const std::string& path) {
   trust::TrustState state;
   state.roots = TRY(trust::ParseRootChain(text).WithContext("'" + path + "'"));
   return state;
+}
+
+Result<trust::TrustState> ReadTrust(FileSystem& files, const std::string& path) {
+  const std::string text = TRY(ReadAll(files, path, format::kMaxRootFileBytes));
+  return ParseTrust(text, path);
 }
 
 // The root that the user names, else the bundle's own.
@@ -63,23 +70,35 @@ void Show(const reader::SignableBundle& bundle, const Options& options) {
 
 Result<void> RunSign(const Options& options) {
   const std::unique_ptr<FileSystem> files = TRY(OpenFiles("."));
+  const std::string root_text = TRY(ReadAll(*files, options.trust, format::kMaxRootFileBytes));
+  const trust::TrustState trust = TRY(ParseTrust(root_text, options.trust));
+  const Reviewed reviewed =
+      TRY(ReviewBundle(*files, options.files, trust, {options.previous, root_text, options.yes}));
+  // Now that the signer has seen what is signed.
   const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys, options.passphrase_file));
-  const trust::TrustState trust = TRY(ReadTrust(*files, options.trust));
   ProgressPrinter progress = Progress("checking");
   SignOptions sign;
+  sign.digest = reviewed.digest;
   sign.read.progress = [&](uint64_t done, uint64_t total) { progress.Update(done, total); };
   sign.show = [&](const reader::SignableBundle& bundle) { Show(bundle, options); };
   const SignedBundle done = TRY(SignBundle(*files, options.files, trust, keys, sign));
   const uint64_t missing = done.needed > done.signatures ? done.needed - done.signatures : 0;
   if (options.json) {
-    std::cout << DumpJson({{"changed_files", done.changed_files},
-                           {"digest", "sha256-" + done.digest.Hex()},
-                           {"restored_files", done.restored_files},
-                           {"signatures", done.signatures},
-                           {"signatures_missing", missing},
-                           {"signatures_needed", done.needed}})
+    std::cout << DumpJson(
+                     {{"changed_files", done.changed_files},
+                      {"digest", "sha256-" + done.digest.Hex()},
+                      {"restored_files", done.restored_files},
+                      {"signatures", done.signatures},
+                      {"signatures_missing", missing},
+                      {"signatures_needed", done.needed},
+                      {"templates",
+                       reviewed.no_templates.empty() ? TemplatesJson(reviewed.templates) : Json()}})
               << "\n";
     return {};
+  }
+  PrintTemplates(reviewed.templates);
+  if (!reviewed.no_templates.empty()) {
+    std::cout << "templates not looked at: " << reviewed.no_templates << "\n";
   }
   if (done.restored_files > 0) {
     std::cout << "put back  the signatures of " << done.restored_files
@@ -171,6 +190,7 @@ void AddSign(CLI::App& bundle, Run& run) {
   app->add_option("--trust", options->trust, "Trust root that the appliances have")
       ->required()
       ->type_name("root.json");
+  AddReviewOptions(*app, options->previous, options->yes);
 }
 
 void AddSplit(CLI::App& bundle, Run& run) {

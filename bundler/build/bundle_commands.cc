@@ -6,6 +6,7 @@
 #include "bundler/build/archive_commands.h"
 #include "bundler/build/create_command.h"
 #include "bundler/build/key_commands.h"
+#include "bundler/build/template_review.h"
 
 namespace skerry::build {
 
@@ -46,13 +47,7 @@ void AddCreate(CLI::App& bundle, Run& run) {
       ->type_name("root.json");
   command->add_option("--revocations", options.revocations, "Revocation list that travels along")
       ->type_name("FILE");
-  command
-      ->add_option("--previous", options.previous,
-                   "The release before (or all its volumes, repeatable): shows what changed in the "
-                   "chat templates and asks before signing it")
-      ->allow_extra_args(false)
-      ->type_name("OLD.skb");
-  command->add_flag("--yes", options.yes, "Sign changed chat templates without asking");
+  AddReviewOptions(*command, options.previous, options.yes);
   command
       ->add_option("--include", options.source.include,
                    "Take files of this pattern as part of the model, whatever their names "

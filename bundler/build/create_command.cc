@@ -15,10 +15,10 @@
 #include "appliance/base/progress.h"
 #include "bundler/build/create.h"
 #include "bundler/build/key_commands.h"
-#include "bundler/build/previous.h"
 #include "bundler/build/sbom.h"
 #include "bundler/build/secret_key.h"
 #include "bundler/build/source_stores.h"
+#include "bundler/build/template_review.h"
 #include "bundler/build/volumes.h"
 #include "bundler/format/layout.h"
 #include "bundler/inspect/facts.h"
@@ -37,10 +37,6 @@ std::string FileName(const std::string& path) {
 
 Json Describe(const Created& created, const Source& source,
               const std::vector<inspect::ChatTemplate>& templates) {
-  Json listed = Json::array();
-  for (const inspect::ChatTemplate& item : templates) {
-    listed.push_back({{"name", item.name}, {"sha256", item.sha256.Hex()}});
-  }
   return {{"bundle", created.paths.front()},
           {"bundle_bytes", created.bundle_bytes},
           {"digest", "sha256-" + created.digest.Hex()},
@@ -54,7 +50,7 @@ Json Describe(const Created& created, const Source& source,
           {"release_seq", created.manifest.release_seq},
           {"signatures_missing", created.missing_signatures},
           {"signatures_needed", created.needed_signatures},
-          {"templates", std::move(listed)},
+          {"templates", TemplatesJson(templates)},
           {"version", created.manifest.version}};
 }
 
@@ -72,9 +68,7 @@ void PrintCreated(const Created& created, const CreateCommandOptions& options, c
             << "model     " << created.manifest.id << " " << created.manifest.version
             << ", release " << created.manifest.release_seq << "\n"
             << "digest    sha256-" << created.digest.Hex() << "\n";
-  for (const inspect::ChatTemplate& item : templates) {
-    std::cout << "template  " << item.name << ", sha256 " << item.sha256.Hex() << "\n";
-  }
+  PrintTemplates(templates);
   if (created.missing_signatures == 0) return;
   std::cout << "signed    by " << created.needed_signatures - created.missing_signatures << " of "
             << created.needed_signatures
@@ -185,37 +179,6 @@ void WarnOfEngine(const inspect::ModelFacts& facts) {
   }
 }
 
-// A line of the terminal.
-bool Agrees(const std::string& question) {
-  std::cerr << question << " [y/N] " << std::flush;
-  std::string answer;
-  return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
-}
-
-// What changed in the chat templates since the release before, on standard error. A person at a
-// terminal may stop here.
-Result<void> ShowChanges(FileSystem& files, const CreateCommandOptions& options,
-                         const std::string& root_text,
-                         const std::vector<inspect::ChatTemplate>& templates) {
-  if (options.previous.empty()) return {};
-  const PreviousRelease previous =
-      TRY(ReadPrevious(files, options.previous, root_text).WithContext("--previous"));
-  if (previous.id != options.id) {
-    std::cerr << "skerry: warning: the release to compare with is of '" << previous.id << "'"
-              << std::endl;
-  }
-  const std::string changes = DescribeChanges(previous, templates);
-  if (changes.empty()) {
-    std::cerr << "The chat templates are those of release " << previous.release_seq << "."
-              << std::endl;
-    return {};
-  }
-  std::cerr << "The chat templates " << changes << std::endl;
-  const bool asks = !options.yes && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
-  if (!asks || Agrees("Sign these templates?")) return {};
-  return Error(ErrorCode::kCancelled, "nothing was signed and nothing written");
-}
-
 }  // namespace
 
 Result<void> RunCreate(const CreateCommandOptions& options) {
@@ -248,7 +211,8 @@ Result<void> RunCreate(const CreateCommandOptions& options) {
   }
   const std::vector<inspect::ChatTemplate> templates =
       TRY(inspect::ReadTemplates(model).WithContext(context));
-  TRY(ShowChanges(*files, options, create.root_text, templates));
+  TRY(ReviewTemplates(*files, options.id, templates,
+                      {options.previous, create.root_text, options.yes}));
   // Now that the officer has seen what is signed.
   const std::vector<SecretKey> keys = TRY(ReadKeys(*files, options.keys, options.passphrase_file));
   const std::string card = TRY(TextOf(*machine, create.documents, "README.md"));

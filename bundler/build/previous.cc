@@ -46,13 +46,9 @@ Result<PreviousRelease> ReadPrevious(FileSystem& files, std::span<const std::str
   const reader::VolumeSet::Part& part = set.parts().front();
   const reader::ChunkHashes hashes = TRY(part.bundle.ReadHashes().WithContext(Quote(part.name)));
   const format::Manifest& manifest = part.bundle.manifest();
-  inspect::ModelFiles model;
-  for (const format::FileEntry& entry : manifest.files) model.names.push_back(entry.name);
-  model.open = [&](const std::string& name) -> Result<std::unique_ptr<File>> {
-    // The manifest's files are sorted by name.
-    const auto at = std::lower_bound(model.names.begin(), model.names.end(), name);
-    return set.OpenChecked(static_cast<size_t>(at - model.names.begin()), hashes);
-  };
+  const inspect::ModelFiles model = inspect::FilesOf(
+      manifest,
+      [&](size_t idx) -> Result<std::unique_ptr<File>> { return set.OpenChecked(idx, hashes); });
   PreviousRelease previous{manifest.id, manifest.version, manifest.release_seq, {}};
   previous.templates = TRY(inspect::ReadTemplates(model).WithContext(Quote(part.name)));
   return previous;

@@ -122,6 +122,12 @@ Result<SignedBundle> SignBundle(FileSystem& files, const std::vector<std::string
       return Error(ErrorCode::kInvalidArgument, context + " is of another bundle than '" +
                                                     targets.front().path + "'; nothing was signed");
     }
+    if (options.digest && bundle.digest() != *options.digest) {
+      return Error(ErrorCode::kInvalidArgument,
+                   context +
+                       " is not the bundle that was shown: it changed meanwhile; nothing "
+                       "was signed");
+    }
     done.digest = bundle.digest();
     TRY(CountSigners(bundle.release_role(), trust.revocations.keys, keys));
     TRY(bundle.Read(options.read).WithContext(context));

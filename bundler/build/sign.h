@@ -1,6 +1,7 @@
 // Adding signatures to a bundle in place: only the bytes of meta/signatures change.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ namespace skerry::build {
 
 struct SignOptions {
   reader::ReadOptions read;
+  std::optional<Sha256Digest> digest;  // of the bundle that the signer agreed to
   // Called when every byte of all archives was read and holds, before anything is changed.
   std::function<void(const reader::SignableBundle& bundle)> show;
 };
@@ -31,7 +33,8 @@ struct SignedBundle {
 // Adds signatures of `keys` to each of `paths`: a bundle, or volumes of one. The old content of
 // meta/signatures is kept in "PATH.signatures" until the new one is durable; when that file is
 // there at the beginning, its content is put back first. kUntrusted for a key that the release role
-// does not list; kInvalidArgument when `paths` are of different bundles; else as the reader.
+// does not list; kInvalidArgument when `paths` are of different bundles or not of the one agreed
+// to; else as the reader.
 Result<SignedBundle> SignBundle(FileSystem& files, const std::vector<std::string>& paths,
                                 const trust::TrustState& trust, std::span<const SecretKey> keys,
                                 const SignOptions& options = {});

@@ -255,22 +255,24 @@ Result<ModelFormat> InspectModel(const ModelFiles& files) {
   return format;
 }
 
-Result<ModelFormat> InspectFiles(
-    const format::Manifest& manifest,
-    const std::function<Result<std::unique_ptr<File>>(size_t file_idx)>& open) {
+ModelFiles FilesOf(const format::Manifest& manifest, OpenByIndex open) {
+  ModelFiles files;
+  for (const format::FileEntry& entry : manifest.files) files.names.push_back(entry.name);
+  files.open = [names = files.names, open = std::move(open)](const std::string& name) {
+    // The manifest's names are sorted.
+    const auto found = std::lower_bound(names.begin(), names.end(), name);
+    return open(static_cast<size_t>(found - names.begin()));
+  };
+  return files;
+}
+
+Result<ModelFormat> InspectFiles(const format::Manifest& manifest, OpenByIndex open) {
   if (manifest.kind != format::Kind::kModel) {
     return Error(ErrorCode::kUntrusted, "the bundle is of kind '" +
                                             std::string(format::KindName(manifest.kind)) +
                                             "'; only models can be imported");
   }
-  ModelFiles files;
-  for (const format::FileEntry& entry : manifest.files) files.names.push_back(entry.name);
-  files.open = [&](const std::string& name) -> Result<std::unique_ptr<File>> {
-    // The manifest's names are sorted.
-    const auto found = std::lower_bound(files.names.begin(), files.names.end(), name);
-    return open(static_cast<size_t>(found - files.names.begin()));
-  };
-  return InspectModel(files);
+  return InspectModel(FilesOf(manifest, std::move(open)));
 }
 
 }  // namespace skerry::inspect

@@ -24,14 +24,16 @@ struct ModelFiles {
   std::function<Result<std::unique_ptr<File>>(const std::string& name)> open;
 };
 
+using OpenByIndex = std::function<Result<std::unique_ptr<File>>(size_t file_idx)>;
+
+// The files of a bundle, which `open` opens by their index in the manifest.
+ModelFiles FilesOf(const format::Manifest& manifest, OpenByIndex open);
+
 // kNotFound when this is no model (with what is missing), kUntrusted for what must not travel,
 // kCorrupt for weights that are not well-formed; each names the file.
 Result<ModelFormat> InspectModel(const ModelFiles& files);
 
-// The same for the files of a bundle, which `open` opens by index; kUntrusted for a bundle of
-// another kind.
-Result<ModelFormat> InspectFiles(
-    const format::Manifest& manifest,
-    const std::function<Result<std::unique_ptr<File>>(size_t file_idx)>& open);
+// The same for the files of a bundle; kUntrusted for a bundle of another kind.
+Result<ModelFormat> InspectFiles(const format::Manifest& manifest, OpenByIndex open);
 
 }  // namespace skerry::inspect

@@ -156,7 +156,8 @@ class BundleContents {
 
  private:
   friend class UnverifiedBundle;
-  friend class VolumeSet;
+  template <typename Bundle>
+  friend class VolumeSetOf;
 
   // Shared, because all volumes of a bundle have the same, and a set of 1000 needs it once.
   struct Common {

@@ -35,18 +35,19 @@ std::string Numbers(const std::vector<uint64_t>& numbers) {
   return text;
 }
 
-Error DoesNotBelong(const std::string& name, const VolumeSet::Part& first, const std::string& why) {
-  return Error(ErrorCode::kInvalidArgument, Quote(name) + " does not belong to " +
-                                                Quote(first.name) + ": " + why +
+Error DoesNotBelong(const std::string& name, const std::string& first, const std::string& why) {
+  return Error(ErrorCode::kInvalidArgument, Quote(name) + " does not belong to " + Quote(first) +
+                                                ": " + why +
                                                 "; give the volumes of one bundle and one split");
 }
 
 Error ReadOnly() { return Error(ErrorCode::kInternal, "a bundle is never written"); }
 
 // One file of a bundle, over the volumes that have it.
+template <typename Bundle>
 class FileOfSet : public File {
  public:
-  FileOfSet(const VolumeSet& set, size_t file_idx) : set_(set), file_idx_(file_idx) {}
+  FileOfSet(const VolumeSetOf<Bundle>& set, size_t file_idx) : set_(set), file_idx_(file_idx) {}
 
   Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
     const BundleContents& common = set_.parts().front().bundle;
@@ -55,7 +56,7 @@ class FileOfSet : public File {
     size_t done = 0;
     while (done < out.size() && offset + done < size) {
       const uint64_t chunk = chunks.first + (offset + done) / format::kChunkBytes;
-      const VolumeSet::Part* part = set_.Find(chunk);
+      const auto* part = set_.Find(chunk);
       if (part == nullptr) return set_.MissingAt(chunk);
       const size_t got = TRY(part->bundle.ReadUnchecked(file_idx_, offset + done, out.subspan(done))
                                  .WithContext(Quote(part->name)));
@@ -74,14 +75,15 @@ class FileOfSet : public File {
   Result<void> Truncate(uint64_t) override { return ReadOnly(); }
 
  private:
-  const VolumeSet& set_;
+  const VolumeSetOf<Bundle>& set_;
   const size_t file_idx_;
 };
 
 // The same, chunk by chunk and with their hashes compared. Keeps the chunk that was read last.
+template <typename Bundle>
 class CheckedFile : public File {
  public:
-  CheckedFile(const VolumeSet& set, size_t file_idx, const ChunkHashes& hashes)
+  CheckedFile(const VolumeSetOf<Bundle>& set, size_t file_idx, const ChunkHashes& hashes)
       : set_(set),
         hashes_(hashes),
         size_(set.parts().front().bundle.manifest().files[file_idx].size),
@@ -116,7 +118,7 @@ class CheckedFile : public File {
     return {};
   }
 
-  const VolumeSet& set_;
+  const VolumeSetOf<Bundle>& set_;
   const ChunkHashes& hashes_;
   const uint64_t size_;
   const uint64_t first_chunk_;
@@ -128,22 +130,24 @@ class CheckedFile : public File {
 
 }  // namespace
 
-Result<VolumeSet::Added> VolumeSet::Add(std::string name, VerifiedBundle bundle) {
+template <typename Bundle>
+Result<typename VolumeSetOf<Bundle>::Added> VolumeSetOf<Bundle>::Add(std::string name,
+                                                                     Bundle bundle) {
   if (!parts_.empty()) {
     const Part& first = parts_.front();
     if (bundle.digest() != first.bundle.digest()) {
-      return DoesNotBelong(name, first,
+      return DoesNotBelong(name, first.name,
                            "it is of another bundle (" + Quote(bundle.manifest().id) + " " +
                                bundle.manifest().version + ", sha256-" + bundle.digest().Hex() +
                                ")");
     }
     if (bundle.volume().has_value() != first.bundle.volume().has_value()) {
-      return DoesNotBelong(name, first,
+      return DoesNotBelong(name, first.name,
                            "it is " + DescribeVolume(bundle) + ", that one is " +
                                DescribeVolume(first.bundle) + " of the same bundle");
     }
     if (ChunksPerVolume(bundle) != ChunksPerVolume(first.bundle)) {
-      return DoesNotBelong(name, first,
+      return DoesNotBelong(name, first.name,
                            "the same bundle was split otherwise (volumes of " +
                                std::to_string(ChunksPerVolume(bundle)) + " chunks, not of " +
                                std::to_string(ChunksPerVolume(first.bundle)) + ")");
@@ -161,7 +165,8 @@ Result<VolumeSet::Added> VolumeSet::Add(std::string name, VerifiedBundle bundle)
   return Added::kNew;
 }
 
-std::vector<uint64_t> VolumeSet::Missing() const {
+template <typename Bundle>
+std::vector<uint64_t> VolumeSetOf<Bundle>::Missing() const {
   std::vector<uint64_t> missing;
   auto part = parts_.begin();
   for (uint64_t number = 1; number <= volume_count(); ++number) {
@@ -174,14 +179,16 @@ std::vector<uint64_t> VolumeSet::Missing() const {
   return missing;
 }
 
-std::string VolumeSet::DescribeMissing() const {
+template <typename Bundle>
+std::string VolumeSetOf<Bundle>::DescribeMissing() const {
   const std::vector<uint64_t> missing = Missing();
   if (missing.empty()) return "";
   return (missing.size() == 1 ? "volume " : "volumes ") + Numbers(missing) + " of " +
          std::to_string(volume_count());
 }
 
-Result<void> VolumeSet::CheckComplete() const {
+template <typename Bundle>
+Result<void> VolumeSetOf<Bundle>::CheckComplete() const {
   if (IsComplete()) return {};
   return Error(ErrorCode::kNotFound, "missing: " + DescribeMissing() + " of bundle " +
                                          Quote(parts_.front().bundle.manifest().id) + " " +
@@ -189,7 +196,8 @@ Result<void> VolumeSet::CheckComplete() const {
                                          "; give all of them together");
 }
 
-const VolumeSet::Part* VolumeSet::Find(uint64_t chunk) const {
+template <typename Bundle>
+const typename VolumeSetOf<Bundle>::Part* VolumeSetOf<Bundle>::Find(uint64_t chunk) const {
   const auto after = std::upper_bound(
       parts_.begin(), parts_.end(), chunk,
       [](uint64_t idx, const Part& part) { return idx < part.bundle.chunks().first; });
@@ -198,27 +206,35 @@ const VolumeSet::Part* VolumeSet::Find(uint64_t chunk) const {
   return part.bundle.chunks().Contains(chunk) ? &part : nullptr;
 }
 
-Error VolumeSet::MissingAt(uint64_t chunk) const {
+template <typename Bundle>
+Error VolumeSetOf<Bundle>::MissingAt(uint64_t chunk) const {
   const uint64_t per_volume = ChunksPerVolume(parts_.front().bundle);
   return Error(ErrorCode::kNotFound,
                "volume " + std::to_string(per_volume == 0 ? 1 : chunk / per_volume + 1) + " of " +
                    std::to_string(volume_count()) + " is missing");
 }
 
-Result<size_t> VolumeSet::ReadChunk(uint64_t chunk, const ChunkHashes& hashes,
-                                    std::span<uint8_t> buffer) const {
+template <typename Bundle>
+Result<size_t> VolumeSetOf<Bundle>::ReadChunk(uint64_t chunk, const ChunkHashes& hashes,
+                                              std::span<uint8_t> buffer) const {
   const Part* part = Find(chunk);
   if (part == nullptr) return MissingAt(chunk);
   return part->bundle.ReadChunk(chunk, hashes, buffer).WithContext(Quote(part->name));
 }
 
-std::unique_ptr<File> VolumeSet::OpenFile(size_t file_idx) const {
-  return std::make_unique<FileOfSet>(*this, file_idx);
+template <typename Bundle>
+std::unique_ptr<File> VolumeSetOf<Bundle>::OpenFile(size_t file_idx) const {
+  return std::make_unique<FileOfSet<Bundle>>(*this, file_idx);
 }
 
-std::unique_ptr<File> VolumeSet::OpenChecked(size_t file_idx, const ChunkHashes& hashes) const {
-  return std::make_unique<CheckedFile>(*this, file_idx, hashes);
+template <typename Bundle>
+std::unique_ptr<File> VolumeSetOf<Bundle>::OpenChecked(size_t file_idx,
+                                                       const ChunkHashes& hashes) const {
+  return std::make_unique<CheckedFile<Bundle>>(*this, file_idx, hashes);
 }
+
+template class VolumeSetOf<VerifiedBundle>;
+template class VolumeSetOf<SignableBundle>;
 
 std::string DescribeVolume(const BundleContents& bundle) {
   if (!bundle.volume()) return "the whole bundle";

@@ -13,19 +13,21 @@
 
 namespace skerry::reader {
 
-// Const functions are thread-safe as far as the files' ReadAt is.
-class VolumeSet {
+// Of VerifiedBundles or of SignableBundles. Const functions are thread-safe as far as the files'
+// ReadAt is.
+template <typename Bundle>
+class VolumeSetOf {
  public:
   struct Part {
     std::string name;  // of the file, for messages
-    VerifiedBundle bundle;
+    Bundle bundle;
   };
   enum class Added { kNew, kDuplicate };
 
   // Takes one more archive; a volume that is there already is kept among duplicates() and not used.
   // kInvalidArgument, naming both files, when it is one of another bundle or of another split, or
   // when a whole bundle and a volume come together.
-  Result<Added> Add(std::string name, VerifiedBundle bundle);
+  Result<Added> Add(std::string name, Bundle bundle);
 
   // By number of volume; what parts have in common, any of them tells. Not empty after an Add.
   const std::vector<Part>& parts() const { return parts_; }
@@ -61,6 +63,9 @@ class VolumeSet {
   std::vector<Part> parts_;
   std::vector<Part> duplicates_;
 };
+
+using VolumeSet = VolumeSetOf<VerifiedBundle>;    // may be installed when complete
+using SignableSet = VolumeSetOf<SignableBundle>;  // may only be looked at
 
 // "volume 2 of 5", or "the whole bundle".
 std::string DescribeVolume(const BundleContents& bundle);

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -18,6 +21,7 @@
 #include "appliance/base/process.h"
 #include "appliance/base/testing/fixtures.h"
 #include "appliance/base/unique_fd.h"
+#include "appliance/base/unix_socket.h"
 #include "tests/bundler/small_model.h"
 
 namespace skerry {
@@ -63,6 +67,40 @@ class CommandWorld : public ::testing::Test {
     const Output output = Skerry(arguments);
     ASSERT_EQ(output.status, 0) << output.err;
     EXPECT_THAT(output.err, ::testing::IsEmpty());
+  }
+  // Runs it with a terminal that types `answers`, one for each "...: " or "[y/N] "; returns what
+  // the terminal showed.
+  std::string OnTerminal(const std::vector<std::string>& arguments,
+                         const std::vector<std::string>& answers, int* status) {
+    int master = -1;
+    const pid_t pid = ::forkpty(&master, nullptr, nullptr, nullptr);
+    if (pid == 0) {
+      std::vector<char*> argv;
+      const std::string program = programs_ + "/skerry";
+      argv.push_back(const_cast<char*>(program.c_str()));
+      for (const std::string& word : arguments) argv.push_back(const_cast<char*>(word.c_str()));
+      argv.push_back(nullptr);
+      if (::chdir(dir_.path().c_str()) == 0) ::execv(program.c_str(), argv.data());
+      ::_exit(127);
+    }
+    const UniqueFd terminal(master);
+    std::string shown;
+    size_t next = 0, from = 0;
+    char buffer[4096];
+    for (;;) {
+      const ssize_t got = ::read(terminal.get(), buffer, sizeof buffer);
+      if (got <= 0) break;  // EIO at the end
+      shown.append(buffer, static_cast<size_t>(got));
+      if (next < answers.size() && (shown.find(": ", from) != std::string::npos ||
+                                    shown.find("[y/N] ", from) != std::string::npos)) {
+        from = shown.size();
+        EXPECT_TRUE(WriteFully(terminal.get(), answers[next++] + "\n"));
+      }
+    }
+    int state = 0;
+    EXPECT_EQ(::waitpid(pid, &state, 0), pid);
+    *status = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+    return shown;
   }
   // A refusal is one line with the program's name.
   std::string Refused(const std::vector<std::string>& arguments, int status = 1) {

@@ -68,6 +68,75 @@ TEST_F(ReleaseCommandsTest, ChangedTemplatesAreShownBeforeSigning) {
   EXPECT_THAT(Refused(same), HasSubstr("--previous: '2.skb'"));
 }
 
+TEST_F(ReleaseCommandsTest, AnOfficerAtATerminalIsAskedBeforeChangedTemplatesAreSigned) {
+  MakeKeys();
+  Must(Release("1", "hello\n"));
+  std::vector<std::string> next = Release("2", "bye\n");
+  next.insert(next.end(), {"--previous", "1.skb"});
+  int status = -1;
+  for (const std::string answer : {"n", "", "yes please"}) {
+    EXPECT_THAT(OnTerminal(next, {answer}, &status), HasSubstr("nothing was signed"));
+    EXPECT_EQ(status, 1);
+    EXPECT_FALSE(files_->Exists("2.skb"));
+  }
+  EXPECT_THAT(OnTerminal(next, {"y"}, &status), HasSubstr("+bye"));
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(files_->Exists("2.skb"));
+}
+
+// The second of two signers sees what the first one signed before his key is asked for.
+TEST_F(ReleaseCommandsTest, AFurtherSignerSeesTheTemplates) {
+  MakeKeys();
+  Must(Release("1", "hello\n"));
+  Must({"keys", "generate", "--role", "release", "--out", "second.key"});
+  ASSERT_TRUE(files_->Remove("root.json"));
+  Must({"trust", "init", "--root-key", "root.key", "--release-key", "release.pub", "--release-key",
+        "second.pub", "--threshold", "release=2", "--out", "root.json"});
+  ASSERT_EQ(Skerry(Release("2", "bye\n")).status, 0);
+  const Output looked = Skerry({"bundle", "inspect", "2.skb", "--trust", "root.json"});
+  ASSERT_EQ(looked.status, 0) << looked.err;
+  const std::string line =
+      "template  default, sha256 " + Sha256::Of(std::string_view("bye\n")).Hex();
+  EXPECT_THAT(looked.out, HasSubstr("SIGNED BY 1 of 2"));
+  EXPECT_THAT(looked.out, HasSubstr(line));
+
+  Must({"bundle", "sign", "1.skb", "--key", "second.key", "--trust", "root.json"});
+  const std::vector<std::string> sign = {"bundle",    "sign",       "2.skb",
+                                         "--key",     "second.key", "--trust",
+                                         "root.json", "--previous", "1.skb"};
+  int status = -1;
+  const std::string before = Read("2.skb");
+  EXPECT_THAT(OnTerminal(sign, {"n"}, &status), HasSubstr("-hello"));
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(Read("2.skb"), before);
+  const Output done = Skerry(sign);
+  ASSERT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.err, HasSubstr("+bye"));
+  EXPECT_THAT(done.out, HasSubstr(line));
+  EXPECT_THAT(done.out, HasSubstr("2 of 2 needed"));
+  EXPECT_EQ(
+      Printed({"bundle", "inspect", "2.skb", "--trust", "root.json", "--json"})["signatures_hold"],
+      true);
+}
+
+// Anybody can write a bundle that no listed key has signed: its files are not looked at.
+TEST_F(ReleaseCommandsTest, WithoutASignatureThatCountsNothingIsLookedAt) {
+  MakeKeys();
+  Must(Release("1", "hello\n"));
+  Must({"keys", "generate", "--role", "release", "--out", "second.key"});
+  Must({"trust", "init", "--root-key", "root.key", "--release-key", "second.pub", "--out",
+        "other.json"});
+  EXPECT_EQ(Skerry({"bundle", "inspect", "1.skb", "--trust", "other.json"}).status, 1);
+  const std::vector<std::string> sign = {"bundle",     "sign",    "1.skb",     "--key",
+                                         "second.key", "--trust", "other.json"};
+  std::vector<std::string> compare = sign;
+  compare.insert(compare.end(), {"--previous", "1.skb"});
+  EXPECT_THAT(Refused(compare, 2), HasSubstr("no signature counts"));
+  const Output done = Skerry(sign);
+  EXPECT_THAT(done.out, HasSubstr("templates not looked at: no signature counts"));
+  EXPECT_THAT(done.out, Not(HasSubstr("template  default")));
+}
+
 TEST_F(ReleaseCommandsTest, AnImportShowsWhatChanged) {
   MakeKeys();
   Accept();

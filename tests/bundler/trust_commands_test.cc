@@ -61,39 +61,6 @@ class TrustCommandsTest : public CommandWorld {
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
-
-  // Runs it with a terminal that types `answers`, one per prompt; returns what the terminal showed.
-  std::string OnTerminal(const std::vector<std::string>& arguments,
-                         const std::vector<std::string>& answers, int* status) {
-    int master = -1;
-    const pid_t pid = ::forkpty(&master, nullptr, nullptr, nullptr);
-    if (pid == 0) {
-      std::vector<char*> argv;
-      const std::string program = std::string(SKERRY_BIN_DIR) + "/skerry";
-      argv.push_back(const_cast<char*>(program.c_str()));
-      for (const std::string& word : arguments) argv.push_back(const_cast<char*>(word.c_str()));
-      argv.push_back(nullptr);
-      if (::chdir(dir_.path().c_str()) == 0) ::execv(program.c_str(), argv.data());
-      ::_exit(127);
-    }
-    const UniqueFd terminal(master);
-    std::string shown;
-    size_t next = 0, from = 0;
-    char buffer[4096];
-    for (;;) {
-      const ssize_t got = ::read(terminal.get(), buffer, sizeof buffer);
-      if (got <= 0) break;  // EIO at the end
-      shown.append(buffer, static_cast<size_t>(got));
-      if (next < answers.size() && shown.find(": ", from) != std::string::npos) {
-        from = shown.size();
-        EXPECT_TRUE(WriteFully(terminal.get(), answers[next++] + "\n"));
-      }
-    }
-    int state = 0;
-    EXPECT_EQ(::waitpid(pid, &state, 0), pid);
-    *status = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-    return shown;
-  }
 };
 
 TEST_F(TrustCommandsTest, EncryptedKeysFromAFileOfThePassphrase) {
