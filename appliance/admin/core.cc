@@ -25,14 +25,19 @@ Core::Core(std::string data_directory, const Clock& clock)
       clock_(clock),
       supervisor_(data_directory_ + "/run/supervisor.sock") {}
 
-Result<std::unique_ptr<Core>> Core::Open(const std::string& data_directory, const Clock& clock) {
+Result<std::unique_ptr<FileSystem>> OpenRealFolder(const std::string& path) {
+  return OpenFiles(path);
+}
+
+Result<std::unique_ptr<Core>> Core::Open(const std::string& data_directory, const Clock& clock,
+                                         const OpenFolder& open) {
   std::unique_ptr<Core> core(new Core(data_directory, clock));
-  core->files_ = TRY(OpenFiles(data_directory));
+  core->files_ = TRY(open(data_directory));
   core->settings_ = TRY(settings::ReadSettings(*core->files_));
   for (const char* folder : {"admin", "policy", "journal", "journal/admin", "store"}) {
     TRY(MakeDirectories(*core->files_, folder));
   }
-  core->journal_files_ = TRY(OpenFiles(data_directory + "/journal/" + kWriter));
+  core->journal_files_ = TRY(open(data_directory + "/journal/" + kWriter));
   core->journal_ = TRY(audit::Writer::Open(*core->journal_files_, kWriter, clock));
   if (core->journal_->torn_bytes() > 0) {
     LogWarning("the audit journal ended in a torn line of " +

@@ -1,6 +1,7 @@
 // What the parts of the admin service share: the database, the policy, the journal, the supervisor.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,12 +19,18 @@
 
 namespace skerry::admin {
 
+// Opens a folder as the root of a FileSystem.
+using OpenFolder = std::function<Result<std::unique_ptr<FileSystem>>(const std::string& path)>;
+Result<std::unique_ptr<FileSystem>> OpenRealFolder(const std::string& path);
+
 // Thread-safe.
 class Core {
  public:
   // Opens everything below `data_directory`, which has the layout of docs/architecture.md. `clock`
-  // must outlive the object.
-  static Result<std::unique_ptr<Core>> Open(const std::string& data_directory, const Clock& clock);
+  // must outlive the object. `open` is what the data directory and the journal's folder are opened
+  // with; database and policy are always real files.
+  static Result<std::unique_ptr<Core>> Open(const std::string& data_directory, const Clock& clock,
+                                            const OpenFolder& open = OpenRealFolder);
 
   const std::string& data_directory() const { return data_directory_; }
   const Clock& clock() const { return clock_; }

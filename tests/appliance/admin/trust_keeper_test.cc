@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "appliance/admin/instances.h"
 #include "appliance/admin/models.h"
+#include "appliance/base/testing/memory_files.h"
 #include "appliance/receipts/ledger.h"
 #include "bundler/trust/absorb.h"
 #include "tests/appliance/admin/world.h"
@@ -17,6 +21,27 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+
+// A model as the importer leaves it; its digest.
+std::string LeaveImport(const skerry::testing::TrustOffice& office, FileSystem& files,
+                        uint64_t release_seq, const std::string& list = "",
+                        const std::string& at = "2026-01-31T12:00:00.000Z") {
+  const trust::Release release = office.Store(files, release_seq, list);
+  const std::string digest = "sha256-" + release.bundle.Hex();
+  const std::string signer = office.releases[0].public_key().Id().Hex();
+  EXPECT_TRUE(WriteAtomically(files, "store/" + digest + "/import.json",
+                              DumpJson({{"digest", digest},
+                                        {"id", release.id},
+                                        {"imported_at", at},
+                                        {"model_format", "huggingface"},
+                                        {"release_keys", Json::array({signer})},
+                                        {"release_seq", release_seq},
+                                        {"release_threshold", 1},
+                                        {"root_version", 1},
+                                        {"signers", Json::array({signer})},
+                                        {"version", "1.0.0"}})));
+  return digest;
+}
 
 class TrustKeeperTest : public ::testing::Test {
  protected:
@@ -31,24 +56,9 @@ class TrustKeeperTest : public ::testing::Test {
     core_ = Core::Open(world_.path(), RealClock()).value();
     trust_ = std::make_unique<TrustKeeper>(*core_, "1.2.3");
   }
-  // A model as the importer leaves it; its digest.
   std::string Import(uint64_t release_seq, const std::string& list = "",
                      const std::string& at = "2026-01-31T12:00:00.000Z") {
-    const trust::Release release = office_.Store(world_.files(), release_seq, list);
-    const std::string digest = "sha256-" + release.bundle.Hex();
-    const std::string signer = office_.releases[0].public_key().Id().Hex();
-    world_.Write("store/" + digest + "/import.json",
-                 DumpJson({{"digest", digest},
-                           {"id", release.id},
-                           {"imported_at", at},
-                           {"model_format", "huggingface"},
-                           {"release_keys", Json::array({signer})},
-                           {"release_seq", release_seq},
-                           {"release_threshold", 1},
-                           {"root_version", 1},
-                           {"signers", Json::array({signer})},
-                           {"version", "1.0.0"}}));
-    return digest;
+    return LeaveImport(office_, world_.files(), release_seq, list, at);
   }
   std::vector<receipts::ReceiptFile> Receipts() {
     return receipts::ListReceipts(world_.files(), receipts::kReceiptsDirectory).value();
@@ -297,6 +307,108 @@ TEST_F(TrustKeeperTest, AModelThatIsNotSignedDoesNotCount) {
   ASSERT_TRUE(trust_->Refresh());
   EXPECT_THAT(Stored().floors, IsEmpty());
   EXPECT_THAT(Receipts(), IsEmpty());
+}
+
+// The disk of an appliance whose power fails.
+struct Disk {
+  skerry::testing::MemoryFiles data;
+  skerry::testing::MemoryFiles journal;
+
+  Result<std::unique_ptr<Core>> Open(const std::string& path) {
+    return Core::Open(path, RealClock(),
+                      [&](const std::string& folder) -> Result<std::unique_ptr<FileSystem>> {
+                        return std::unique_ptr<FileSystem>(
+                            new skerry::testing::MemoryFiles(folder == path ? data : journal));
+                      });
+  }
+  Disk AfterPowerCut() const { return {*data.AfterPowerCut(), *journal.AfterPowerCut()}; }
+};
+
+// Two imports and a list are taken over; the power fails at the n-th change of one of the disk's
+// folders. The next start makes up for the rest, and what the journal says is there.
+class TakeOverPowerCut {
+ public:
+  // False: the take-over needs fewer changes.
+  bool Run(bool in_journal, int n) {
+    Disk disk;
+    std::unique_ptr<Core> core = Prepare(disk);
+    (in_journal ? disk.journal : disk.data).FailAtCall(n);
+    const bool done = TrustKeeper(*core, "1.2.3").Refresh().has_value();
+    core.reset();
+    Disk after = disk.AfterPowerCut();
+    Check(after);
+    return !done;
+  }
+
+ private:
+  std::unique_ptr<Core> Prepare(Disk& disk) {
+    EXPECT_TRUE(MakeDirectories(world_.files(), "trust")) << "the lock is a real file";
+    EXPECT_TRUE(MakeDirectories(disk.data, "trust"));
+    EXPECT_TRUE(WriteAtomically(disk.data, "trust/root.json", office_.file));
+    std::unique_ptr<Core> core = disk.Open(world_.path()).value();
+    LeaveImport(office_, disk.data, 3);
+    trust::Revocations list;
+    list.sequence = 7;
+    LeaveImport(office_, disk.data, 5, office_.List(list), "2026-02-01T12:00:00.000Z");
+    return core;
+  }
+  void Check(Disk& disk) {
+    std::unique_ptr<Core> core = disk.Open(world_.path()).value();
+    for (int again = 0; again < 2; ++again) {
+      const Result<void> refreshed = TrustKeeper(*core, "1.2.3").Refresh();
+      ASSERT_TRUE(refreshed) << refreshed.error().message();
+    }
+    const trust::TrustState state = trust::LoadTrust(disk.data).value();
+    EXPECT_EQ(state.floors.at("acme/tiny").release_seq, 5U);
+    EXPECT_EQ(state.revocations.sequence, 7U);
+    const std::vector<receipts::ReceiptFile> receipts =
+        receipts::ListReceipts(disk.data, receipts::kReceiptsDirectory).value();
+    const trust::PublicKey key =
+        receipts::ParseAppliancePublicKey(ReadAll(disk.data, receipts::kPublicKeyPath).value())
+            .value();
+    ASSERT_EQ(receipts.size(), 2U);
+    const audit::Verification verified = audit::VerifyJournal(disk.journal).value();
+    EXPECT_FALSE(verified.broken.has_value());
+    std::map<std::string, int> actions;
+    std::set<std::string> told;  // digests of receipts
+    for (const std::string& line : audit::LastRecords(disk.journal, 1'000).value()) {
+      const Json record = ParseJson(line).value();
+      ++actions[record["event"]["action"]];
+      if (record["event"]["action"] == "receipt-written") {
+        told.insert(record["skerry"]["after"]["sha256"]);
+      }
+    }
+    for (const receipts::ReceiptFile& file : receipts) {
+      const receipts::SignedReceipt receipt =
+          receipts::ReadReceipt(disk.data, receipts::kReceiptsDirectory, file, key).value();
+      EXPECT_EQ(receipt.receipt.release_seq, file.counter == 1 ? 3U : 5U);
+      EXPECT_TRUE(told.contains(receipt.digest.Hex()));
+    }
+    // What was written ahead and then cut off is said again.
+    for (const char* action : {"trust-root-changed", "floor-changed", "revocations-changed"}) {
+      EXPECT_GE(actions[action], 1) << action;
+      EXPECT_LE(actions[action], 2) << action;
+    }
+    EXPECT_GE(actions["receipt-written"], 2);
+    EXPECT_LE(actions["receipt-written"], 3);
+  }
+
+  World world_;
+  skerry::testing::TrustOffice office_;
+};
+
+TEST(TrustKeeperPowerCutTest, ATakeOverIsMadeUpForWhereverThePowerFails) {
+  for (const bool in_journal : {false, true}) {
+    int n = 1;
+    while (true) {
+      SCOPED_TRACE((in_journal ? "journal, call " : "data, call ") + std::to_string(n));
+      ASSERT_LT(n, 1000);
+      if (!TakeOverPowerCut().Run(in_journal, n)) break;
+      ASSERT_FALSE(::testing::Test::HasFailure());
+      ++n;
+    }
+    EXPECT_GT(n, 3);
+  }
 }
 
 }  // namespace
