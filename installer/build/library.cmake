@@ -118,7 +118,8 @@ function(skerry_test name)
   # Test code runs once: the time to compile it counts for more. The code under test keeps its -O2.
   target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}.
+  # Asking a sanitizer build for its tests can take longer than the default 5 s on a busy machine.
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX ${name}.
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
 endfunction()
 
