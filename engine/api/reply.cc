@@ -74,10 +74,10 @@ bool Reply::Emit(Answer::Delta delta) {
   return keeps_up;
 }
 
-bool Reply::OnToken(TokenId token) {
+bool Reply::OnToken(const GeneratedToken& token) {
   const std::lock_guard lock(mu_);
   if (ended_) return false;
-  Answer::Delta delta = answer_.Push(token);
+  Answer::Delta delta = answer_.Push(token.id);
   const bool answer_ended = delta.ended;
   if (!Emit(std::move(delta))) {
     ended_ = true;

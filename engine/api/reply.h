@@ -32,7 +32,7 @@ class Reply : public GenerationSink {
   // Sends a comment when a stream has been silent for `silence_ms`. True as long as the reply runs.
   bool Ping(int64_t silence_ms);
 
-  bool OnToken(TokenId token) override;
+  bool OnToken(const GeneratedToken& token) override;
   void OnFinished(const GenerationResult& result) override;
   void OnFailed(const Error& error) override;
 

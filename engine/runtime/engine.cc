@@ -1,37 +1,33 @@
 #include "engine/runtime/engine.h"
 
 #include <algorithm>
-#include <deque>
+#include <cmath>
 #include <string>
 #include <utility>
 
+#include "engine/runtime/internal/job.h"
+
 namespace skerry::engine {
+namespace {
 
-// One request as the engine's thread sees it.
-struct Engine::Job {
-  Job(GenerationRequest request, std::shared_ptr<GenerationSink> its_sink)
-      : sampler(request.sampling,
-                {.banned = std::move(request.banned), .stop_tokens = request.stop_tokens}),
-        stop_tokens(std::move(request.stop_tokens)),
-        forced(request.forced.begin(), request.forced.end()),
-        sink(std::move(its_sink)) {}
+// One tenant may not take the last quarter of the queue when it has half of it already.
+constexpr int32_t kReservedPart = 4;
+// Of a step before any was measured: on a slow machine the first is not to take a minute.
+constexpr int32_t kFirstStepTokens = 64;
 
-  Sampler sampler;
-  std::vector<TokenId> stop_tokens;
-  std::deque<TokenId> forced;
-  std::shared_ptr<GenerationSink> sink;
-  int32_t completion_tokens = 0;
-};
+}  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<LanguageModel> model,
-                                              EngineOptions options) {
+                                              EngineOptions options, const Clock& clock) {
   const ModelInfo& info = model->info();
   if (!info.generates) {
     return Error(ErrorCode::kInvalidArgument, "an embedding model cannot generate text");
   }
   const uint64_t block_bytes = std::max<uint64_t>(info.kv_bytes_per_block, 1);
-  const auto affordable =
-      static_cast<int64_t>(std::min<uint64_t>(options.kv_cache_bytes / block_bytes, INT32_MAX));
+  // One block is the canary's.
+  const uint64_t blocks = options.kv_cache_bytes / block_bytes;
+  const auto affordable = static_cast<int64_t>(
+      std::min<uint64_t>(blocks - std::min<uint64_t>(blocks, 1), INT32_MAX - 1));
   const int64_t fitting = affordable * info.block_tokens;
   if (options.max_model_len == 0) {
     options.max_model_len = static_cast<int32_t>(std::min<int64_t>(info.max_position, fitting));
@@ -52,26 +48,33 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<LanguageModel> mod
   const int64_t per_sequence =
       (static_cast<int64_t>(options.max_model_len) + info.block_tokens - 1) / info.block_tokens;
   const auto n_blocks =
-      static_cast<int32_t>(std::min(affordable, per_sequence * options.max_num_seqs));
+      static_cast<int32_t>(std::min(affordable, per_sequence * options.max_num_seqs)) + 1;
   TRY(model->AllocateCache(n_blocks));
-  std::unique_ptr<Engine> engine(new Engine(std::move(model), options, n_blocks));
+  std::unique_ptr<Engine> engine(new Engine(std::move(model), std::move(options), clock, n_blocks));
   engine->thread_ = std::thread([raw = engine.get()] { raw->Run(); });
   return engine;
 }
 
-Engine::Engine(std::unique_ptr<LanguageModel> model, const EngineOptions& options, int32_t n_blocks)
+Engine::Engine(std::unique_ptr<LanguageModel> model, EngineOptions options, const Clock& clock,
+               int32_t n_blocks)
     : model_(std::move(model)),
-      options_(options),
+      options_(std::move(options)),
+      clock_(clock),
       pool_(n_blocks),
-      scheduler_({.max_running = options.max_num_seqs, .step_tokens = options.max_batched_tokens},
-                 pool_, model_->info().block_tokens) {}
+      canary_block_(pool_.Allocate(1).value()[0]),
+      scheduler_({.max_running = options_.max_num_seqs,
+                  .step_tokens = std::min(options_.max_batched_tokens, kFirstStepTokens)},
+                 pool_, model_->info().block_tokens) {
+  own_stats_.n_blocks = n_blocks - 1;
+  stats_ = own_stats_;
+}
 
 Engine::~Engine() { Stop(); }
 
-Result<RequestId> Engine::Submit(GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+Result<void> Engine::CheckRequest(const GenerationRequest& request, size_t n) const {
   const int32_t vocab_size = model_->info().vocab_size;
   const auto outside = [vocab_size](TokenId id) { return id < 0 || id >= vocab_size; };
-  if (request.prompt.empty() || request.max_tokens < 1) {
+  if (request.prompt.empty() || request.max_tokens < 1 || n < 1) {
     return Error(ErrorCode::kInvalidArgument, "an empty prompt or nothing to generate");
   }
   if (std::ranges::any_of(request.prompt, outside) ||
@@ -81,14 +84,42 @@ Result<RequestId> Engine::Submit(GenerationRequest request, std::shared_ptr<Gene
   if (static_cast<int64_t>(request.prompt.size()) + request.max_tokens > options_.max_model_len) {
     return Error(ErrorCode::kInvalidArgument, "prompt and answer are longer than the context");
   }
-  const std::lock_guard lock(mu_);
-  if (stopping_) return Error(ErrorCode::kUnavailable, "the engine is shutting down");
-  if (n_live() >= options_.max_num_seqs + options_.max_waiting) {
+  return {};
+}
+
+Result<void> Engine::CheckRoom(const std::string& tenant, int32_t n) {
+  const int32_t room = options_.max_num_seqs + options_.max_waiting;
+  if (n > room - n_live()) {
     return Error(ErrorCode::kUnavailable, "the engine's queue is full; try again later");
   }
-  const RequestId id = next_id_++;
-  n_live_.fetch_add(1, std::memory_order_relaxed);
-  inbox_.push_back({id, std::move(request), std::move(sink)});
+  const auto found = live_by_tenant_.find(tenant);
+  const int32_t mine = found == live_by_tenant_.end() ? 0 : found->second;
+  if (n_live() + n > room - room / kReservedPart && mine > room / 2) {
+    return Error(ErrorCode::kExhausted,
+                 "this client's requests fill most of the engine's queue; what is left is for "
+                 "others: wait for some of them to end");
+  }
+  return {};
+}
+
+Result<RequestId> Engine::Submit(GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  std::vector<std::shared_ptr<GenerationSink>> sinks;
+  sinks.push_back(std::move(sink));
+  return Submit(std::move(request), std::move(sinks));
+}
+
+Result<RequestId> Engine::Submit(GenerationRequest request,
+                                 std::vector<std::shared_ptr<GenerationSink>> sinks) {
+  TRY(CheckRequest(request, sinks.size()));
+  const auto n = static_cast<int32_t>(sinks.size());
+  const std::lock_guard lock(mu_);
+  if (draining_) return Error(ErrorCode::kUnavailable, "the engine is shutting down");
+  TRY(CheckRoom(request.tenant, n));
+  const RequestId id = next_id_;
+  next_id_ += sinks.size();
+  n_live_.fetch_add(n, std::memory_order_relaxed);
+  live_by_tenant_[request.tenant] += n;
+  inbox_.push_back({id, std::move(request), std::move(sinks), clock_.MonotonicNanos()});
   changed_.notify_one();
   return id;
 }
@@ -99,126 +130,57 @@ void Engine::Cancel(RequestId id) {
   changed_.notify_one();
 }
 
+void Engine::Drain() {
+  const std::lock_guard lock(mu_);
+  draining_ = true;
+}
+
 void Engine::Stop() {
   {
     const std::lock_guard lock(mu_);
+    draining_ = true;
     stopping_ = true;
     changed_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
 }
 
-void Engine::Run() {
-  while (TakeInput()) Step();
-  FailAll(Error(ErrorCode::kUnavailable, "the engine is shutting down"));
-}
-
-// Waits for something to do and takes over what other threads left. False when stopping.
-bool Engine::TakeInput() {
-  std::vector<Submission> inbox;
-  std::vector<RequestId> cancelled;
-  bool stopping = false;
-  {
-    std::unique_lock lock(mu_);
-    changed_.wait(lock, [this] {
-      return stopping_ || !inbox_.empty() || !cancelled_.empty() || !scheduler_.idle();
-    });
-    inbox.swap(inbox_);
-    cancelled.swap(cancelled_);
-    stopping = stopping_;
-  }
-  for (Submission& submission : inbox) Accept(std::move(submission));
-  for (const RequestId id : cancelled) End(id);
-  return !stopping;
-}
-
-void Engine::Accept(Submission submission) {
-  const RequestId id = submission.id;
-  SequenceSpec spec{.id = id,
-                    .prompt = std::move(submission.request.prompt),
-                    .max_new = submission.request.max_tokens,
-                    .root = RootName(id)};
-  auto job = std::make_unique<Job>(std::move(submission.request), std::move(submission.sink));
-  const Result<void> added = scheduler_.Add(std::move(spec));
-  if (!added) {
-    n_live_.fetch_sub(1, std::memory_order_relaxed);
-    job->sink->OnFailed(added.error());
-    return;
-  }
-  jobs_[id] = std::move(job);
-}
-
-void Engine::Step() {
-  const std::vector<Scheduler::Part> parts = scheduler_.Plan();
-  if (parts.empty()) return;
-  std::vector<SequenceChunk> chunks;
-  chunks.reserve(parts.size());
-  for (const Scheduler::Part& part : parts) chunks.push_back(part.chunk);
-  const Result<void> done = model_->Forward(chunks, logits_);
-  healthy_.store(done.has_value(), std::memory_order_relaxed);
-  if (!done) {
-    FailAll(Error(ErrorCode::kInternal, "the model failed: " + done.error().message()));
-    return;
-  }
-  // What follows changes the scheduler and with it the spans in `parts`: ids and flags only.
-  for (const Scheduler::Part& part : parts) scheduler_.Computed(part);
-  const auto vocab_size = static_cast<size_t>(model_->info().vocab_size);
-  size_t row = 0;
-  for (const Scheduler::Part& part : parts) {
-    if (!part.samples) continue;
-    HandleLogits(part.id, std::span(logits_).subspan(row++ * vocab_size, vocab_size));
-  }
-}
-
-void Engine::HandleLogits(RequestId id, std::span<float> logits) {
-  Job& job = *jobs_.at(id);
-  TokenId token = 0;
-  if (!job.forced.empty()) {
-    token = job.forced.front();
-    job.forced.pop_front();
-    job.sampler.Accept(token);
-  } else {
-    const Result<TokenId> sampled = job.sampler.Sample(logits);
-    if (!sampled) {
-      End(id)->OnFailed(sampled.error());
-      return;
+void Engine::Probe(std::function<void(Result<void>)> done) {
+  const int64_t began = step_began_nanos_.load(std::memory_order_relaxed);
+  if (began != 0) {
+    const int64_t age_ms = (clock_.MonotonicNanos() - began) / 1'000'000;
+    if (age_ms > options_.hang_ms) {
+      return done(Error(ErrorCode::kUnavailable, "the step under way has not ended for " +
+                                                     std::to_string(age_ms / 1000) + " s"));
     }
-    token = *sampled;
+    if (healthy()) return done({});
   }
-  ++job.completion_tokens;
-  const bool stop_token = std::ranges::find(job.stop_tokens, token) != job.stop_tokens.end();
-  const bool stopped = stop_token || !job.sink->OnToken(token);
-  if (!stopped && scheduler_.Append(id, token)) return;
-  const int32_t completion_tokens = job.completion_tokens;
-  // The slot is free before the client learns of the end: its next request must find it.
-  End(id)->OnFinished({stopped ? FinishReason::kStop : FinishReason::kLength, completion_tokens});
+  std::unique_lock lock(mu_);
+  if (stopping_) {
+    lock.unlock();
+    return done(Error(ErrorCode::kUnavailable, "the engine is shutting down"));
+  }
+  probes_.push_back(std::move(done));
+  changed_.notify_one();
 }
 
-// Forgets the request and returns its sink; null for an unknown one.
-std::shared_ptr<GenerationSink> Engine::End(RequestId id) {
-  scheduler_.Remove(id);
-  const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return nullptr;
-  std::shared_ptr<GenerationSink> sink = std::move(found->second->sink);
-  jobs_.erase(found);
-  n_live_.fetch_sub(1, std::memory_order_relaxed);
-  return sink;
+EngineStats Engine::stats() const {
+  const std::lock_guard lock(stats_mu_);
+  return stats_;
 }
 
-void Engine::FailAll(const Error& error) {
-  {
-    const std::lock_guard lock(mu_);
-    if (stopping_) {
-      for (Submission& submission : inbox_) {
-        jobs_[submission.id] =
-            std::make_unique<Job>(std::move(submission.request), std::move(submission.sink));
-      }
-      inbox_.clear();
-    }
-  }
-  while (!jobs_.empty()) {
-    End(jobs_.begin()->first)->OnFailed(error);
-  }
+std::optional<int32_t> Engine::QueuePosition(RequestId id) const {
+  const std::lock_guard lock(stats_mu_);
+  const auto found = positions_.find(id);
+  if (found == positions_.end()) return std::nullopt;
+  return found->second;
+}
+
+int32_t Engine::RetryAfterSeconds() const {
+  const std::lock_guard lock(stats_mu_);
+  // The queue moves up by one place whenever one of those running ends.
+  const double seconds = seconds_per_answer_ / options_.max_num_seqs * (stats_.n_waiting + 1);
+  return static_cast<int32_t>(std::clamp(std::ceil(seconds), 1.0, 60.0));
 }
 
 }  // namespace skerry::engine

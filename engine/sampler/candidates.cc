@@ -75,6 +75,10 @@ double UniformAt(uint64_t seed, uint64_t counter) {
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
 }
 
+uint64_t ChoiceSeed(uint64_t seed, int32_t choice) {
+  return choice == 0 ? seed : Mix(seed ^ Mix(static_cast<uint64_t>(choice)));
+}
+
 void CutCandidates(std::span<const float> logits, float max, const SamplingParams& params,
                    std::vector<Candidate>& out) {
   out.clear();

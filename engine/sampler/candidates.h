@@ -19,6 +19,8 @@ struct Candidate {
 // The `counter`-th number of the stream `seed`, uniform in [0, 1): SplitMix64 (Steele, Lea, Flood,
 // "Fast splittable pseudorandom number generators", 2014) over a mix of both.
 double UniformAt(uint64_t seed, uint64_t counter);
+// The seed of choice `choice` of a request with `seed`; the first has the request's own.
+uint64_t ChoiceSeed(uint64_t seed, int32_t choice);
 
 // Leaves in `out` what a draw is to be made from, in an order that depends on the logits alone.
 // `max` is the largest logit; those of -infinity are left out. Equal logits: the lower id is kept.

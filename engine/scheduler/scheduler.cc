@@ -214,10 +214,11 @@ int32_t Scheduler::cached_tokens(SequenceId id) const {
   return sequence == nullptr ? 0 : sequence->cached_tokens;
 }
 
-int32_t Scheduler::QueuePosition(SequenceId id) const {
-  const auto found = std::ranges::find_if(
-      waiting_, [id](const Sequence* sequence) { return sequence->spec.id == id; });
-  return found == waiting_.end() ? -1 : static_cast<int32_t>(found - waiting_.begin());
+std::vector<SequenceId> Scheduler::Waiting() const {
+  std::vector<SequenceId> ids;
+  ids.reserve(waiting_.size());
+  for (const Sequence* sequence : waiting_) ids.push_back(sequence->spec.id);
+  return ids;
 }
 
 }  // namespace skerry::engine

@@ -88,9 +88,8 @@ class Scheduler {
   int32_t max_sequence_tokens() const;
   // Tokens of the prompt that were found in the cache when the sequence was first admitted.
   int32_t cached_tokens(SequenceId id) const;
-  // Waiting sequences that go before this one unless tenants' clocks decide otherwise; -1 when it
-  // runs or is unknown.
-  int32_t QueuePosition(SequenceId id) const;
+  // Those that wait, in the order they go unless tenants' clocks decide otherwise.
+  std::vector<SequenceId> Waiting() const;
   const SchedulerCounts& counts() const { return counts_; }
 
  private:

@@ -61,7 +61,7 @@ TEST_F(ReplyTest, PingsOnlySilentStreams) {
   EXPECT_TRUE(reply.Ping(10'000));
   EXPECT_EQ(responder_->writes.size(), 1u);
   clock_.Advance(8'000);
-  reply.OnToken(tokenizer_->Encode("x").back());
+  reply.OnToken({tokenizer_->Encode("x").back()});
   clock_.Advance(8'000);
   const size_t before = responder_->writes.size();
   reply.Ping(10'000);
@@ -81,7 +81,7 @@ TEST_F(ReplyTest, WholeRepliesAreNotPinged) {
 TEST_F(ReplyTest, AClientThatReadsTooSlowlyIsCutOff) {
   Reply reply = Make(true);
   responder_->backlog = kMaxBacklogBytes + 1;
-  EXPECT_FALSE(reply.OnToken(tokenizer_->Encode("x").back()));
+  EXPECT_FALSE(reply.OnToken({tokenizer_->Encode("x").back()}));
   EXPECT_TRUE(responder_->aborted);
   reply.OnFinished({FinishReason::kStop, 1});
   EXPECT_FALSE(responder_->finished);
@@ -89,7 +89,7 @@ TEST_F(ReplyTest, AClientThatReadsTooSlowlyIsCutOff) {
 
 TEST_F(ReplyTest, FailuresInAStreamAreAnErrorEventWithoutDone) {
   Reply reply = Make(true);
-  reply.OnToken(tokenizer_->Encode("x").back());
+  reply.OnToken({tokenizer_->Encode("x").back()});
   reply.OnFailed(Error(ErrorCode::kInternal, "broken"));
   EXPECT_TRUE(responder_->writes.back().starts_with("event: error\ndata: {\"error\":"));
   EXPECT_TRUE(responder_->finished);
@@ -105,7 +105,7 @@ TEST_F(ReplyTest, FailuresBeforeAWholeReplyAreItsStatus) {
 
 TEST_F(ReplyTest, EachEventIsOneWriteAndUsageIsInTheTrailer) {
   Reply reply = Make(true);
-  for (const TokenId token : tokenizer_->Encode("hi \xF0\x9F\xA6\x99")) reply.OnToken(token);
+  for (const TokenId token : tokenizer_->Encode("hi \xF0\x9F\xA6\x99")) reply.OnToken({token});
   reply.OnFinished({FinishReason::kLength, 9});
   std::string all;
   for (const std::string& write : responder_->writes) {
@@ -121,10 +121,10 @@ TEST_F(ReplyTest, EachEventIsOneWriteAndUsageIsInTheTrailer) {
 
 TEST_F(ReplyTest, CallsHaveIdsOfTheirOwn) {
   Reply reply = Make(true, /*tools=*/true);
-  reply.OnToken(5);
+  reply.OnToken({5});
   for (const TokenId token : tokenizer_->Encode(
            R"([{"name": "a", "arguments": {}, "id": "x"}, {"name": "b", "arguments": {}}])")) {
-    reply.OnToken(token);
+    reply.OnToken({token});
   }
   reply.OnFinished({FinishReason::kStop, 9});
   std::string all;

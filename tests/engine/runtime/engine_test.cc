@@ -6,46 +6,17 @@
 #include <optional>
 
 #include "tests/engine/runtime/fake_model.h"
+#include "tests/engine/runtime/recording_sink.h"
 
 namespace skerry::engine {
 namespace {
 
 using testing::FakeModel;
 using testing::Gate;
+using testing::Outcome;
+using testing::RecordingSink;
 
 constexpr int32_t kVocab = 50;
-
-struct Outcome {
-  std::vector<TokenId> tokens;
-  std::optional<GenerationResult> result;
-  std::optional<Error> error;
-};
-
-class RecordingSink : public GenerationSink {
- public:
-  explicit RecordingSink(size_t stop_after = SIZE_MAX) : stop_after_(stop_after) {}
-  bool OnToken(TokenId token) override {
-    outcome_.tokens.push_back(token);
-    if (outcome_.tokens.size() == 1) first_.set_value();
-    return outcome_.tokens.size() < stop_after_;
-  }
-  void OnFinished(const GenerationResult& result) override {
-    outcome_.result = result;
-    done_.set_value(outcome_);
-  }
-  void OnFailed(const Error& error) override {
-    outcome_.error = error;
-    done_.set_value(outcome_);
-  }
-  Outcome Wait() { return done_.get_future().get(); }
-  void WaitForFirst() { first_.get_future().get(); }
-
- private:
-  size_t stop_after_;
-  Outcome outcome_;
-  std::promise<Outcome> done_;
-  std::promise<void> first_;
-};
 
 GenerationRequest Greedy(std::vector<TokenId> prompt, int32_t max_tokens) {
   GenerationRequest request;
@@ -223,6 +194,308 @@ TEST(Engine, RefusesWhatItCannotRun) {
   sink->Wait();
 }
 
+// More tokens in flight than the cache holds: answers are the same, only later.
+TEST(Engine, PreemptionIsInvisible) {
+  EngineOptions options;
+  options.max_num_seqs = 6;
+  options.max_model_len = 128;
+  options.kv_cache_bytes = 64 * 13;  // twelve blocks for six sequences of up to eight
+  const auto engine = StartEngine(Hashing(), options);
+  std::vector<std::shared_ptr<RecordingSink>> sinks;
+  for (int i = 0; i < 12; ++i) {
+    sinks.push_back(std::make_shared<RecordingSink>());
+    ASSERT_TRUE(engine->Submit(Greedy({i, i}, 100), sinks.back()));
+  }
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(sinks[i]->Wait().tokens, Expected({i, i}, 100)) << i;
+  }
+  const EngineStats stats = engine->stats();
+  EXPECT_GT(stats.preemptions, 0u);
+  EXPECT_EQ(stats.generated_tokens, 1200u);
+}
+
+TEST(Engine, PrefixesAreFoundByTheSameTenantOnly) {
+  const auto engine = StartEngine(Hashing());
+  const auto cached = [&](const std::string& tenant, const std::string& salt) {
+    GenerationRequest request = Greedy(std::vector<TokenId>(50, 3), 4);
+    request.tenant = tenant;
+    request.cache_salt = salt;
+    const auto sink = std::make_shared<RecordingSink>();
+    EXPECT_TRUE(engine->Submit(std::move(request), sink));
+    const Outcome outcome = sink->Wait();
+    EXPECT_EQ(outcome.tokens, Expected(std::vector<TokenId>(50, 3), 4));
+    return outcome.result->cached_tokens;
+  };
+  EXPECT_EQ(cached("a", ""), 0);
+  EXPECT_EQ(cached("a", ""), 48);
+  EXPECT_EQ(cached("b", ""), 0);
+  EXPECT_EQ(cached("a", "salt"), 0);
+  EXPECT_EQ(cached("a", "salt"), 48);
+}
+
+TEST(Engine, PrefixCachingCanBeSwitchedOff) {
+  EngineOptions options;
+  options.prefix_caching = false;
+  const auto engine = StartEngine(Hashing(), options);
+  for (int i = 0; i < 2; ++i) {
+    const auto sink = std::make_shared<RecordingSink>();
+    ASSERT_TRUE(engine->Submit(Greedy(std::vector<TokenId>(50, 3), 4), sink));
+    EXPECT_EQ(sink->Wait().result->cached_tokens, 0);
+  }
+}
+
+TEST(Engine, ChoicesShareThePromptAndDrawForThemselves) {
+  Gate gate;
+  const auto engine = StartEngine(Hashing(&gate));
+  GenerationRequest request = Greedy(std::vector<TokenId>(40, 3), 20);
+  request.sampling.temperature = 5;
+  request.sampling.seed = 11;
+  const auto run = [&](size_t n) {
+    std::vector<std::shared_ptr<RecordingSink>> sinks;
+    for (size_t i = 0; i < n; ++i) sinks.push_back(std::make_shared<RecordingSink>());
+    EXPECT_TRUE(engine->Submit(request, {sinks.begin(), sinks.end()}));
+    std::vector<Outcome> outcomes;
+    for (const auto& sink : sinks) outcomes.push_back(sink->Wait());
+    return outcomes;
+  };
+  const auto alone = run(1);
+  request.tenant = "other";
+  const auto three = run(3);
+  EXPECT_EQ(three[0].tokens, alone[0].tokens);
+  EXPECT_NE(three[1].tokens, three[0].tokens);
+  EXPECT_NE(three[2].tokens, three[1].tokens);
+  EXPECT_EQ(three[0].result->cached_tokens, 0);
+  EXPECT_EQ(three[2].result->cached_tokens, 32);
+  EXPECT_EQ(run(3)[2].tokens, three[2].tokens);
+}
+
+TEST(Engine, CancelEndsAllChoices) {
+  Gate gate;
+  const auto engine = StartEngine(Hashing(&gate));
+  gate.Close();
+  std::vector<std::shared_ptr<GenerationSink>> sinks;
+  for (int i = 0; i < 3; ++i) sinks.push_back(std::make_shared<RecordingSink>());
+  const auto id = engine->Submit(Greedy({1}, 200), sinks);
+  ASSERT_TRUE(id);
+  const auto other = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(Greedy({2}, 5), other));
+  gate.AwaitModel();
+  engine->Cancel(*id);
+  gate.Open();
+  EXPECT_EQ(other->Wait().tokens, Expected({2}, 5));
+  EXPECT_EQ(engine->n_live(), 0);
+  for (const auto& sink : sinks) EXPECT_EQ(sink.use_count(), 1);
+  EXPECT_EQ(engine->stats().cancelled, 3u);
+}
+
+TEST(Engine, LogprobsOfPromptAndAnswer) {
+  const auto engine = StartEngine(Hashing());
+  GenerationRequest request = Greedy({1, 2, 3}, 2);
+  request.logprobs = 2;
+  request.prompt_logprobs = 1;
+  request.sampling.logit_bias = {{13, 50.F}};  // not in what is reported
+  const auto sink = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(std::move(request), sink));
+  const Outcome outcome = sink->Wait();
+  EXPECT_EQ(outcome.tokens, (std::vector<TokenId>{13, 13}));
+  ASSERT_EQ(outcome.logprobs.size(), 2u);
+  const TokenId likely = Expected({1, 2, 3}, 1)[0];
+  ASSERT_NE(likely, 13);
+  EXPECT_EQ(outcome.logprobs[0].chosen.id, 13);
+  EXPECT_EQ(outcome.logprobs[0].top[0].id, likely);
+  EXPECT_LT(outcome.logprobs[0].chosen.logprob, -5);
+  ASSERT_EQ(outcome.prompt.size(), 2u);
+  EXPECT_EQ(outcome.prompt[0].chosen.id, 2);
+  EXPECT_EQ(outcome.prompt[1].chosen.id, 3);
+  EXPECT_EQ(outcome.prompt[0].top[0].id, Expected({1}, 1)[0]);
+  EXPECT_EQ(outcome.prompt[1].top[0].id, Expected({1, 2}, 1)[0]);
+}
+
+TEST(Engine, LogprobsOfALongPromptComeInPieces) {
+  const auto engine = StartEngine(Hashing());
+  std::vector<TokenId> prompt(150);
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<TokenId>(i % kVocab);
+  GenerationRequest request = Greedy(prompt, 1);
+  request.prompt_logprobs = 1;
+  const auto sink = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(std::move(request), sink));
+  const Outcome outcome = sink->Wait();
+  ASSERT_EQ(outcome.prompt.size(), prompt.size() - 1);
+  for (size_t i = 0; i + 1 < prompt.size(); ++i) {
+    EXPECT_EQ(outcome.prompt[i].chosen.id, prompt[i + 1]);
+    const std::vector<TokenId> before(prompt.begin(),
+                                      prompt.begin() + static_cast<std::ptrdiff_t>(i + 1));
+    EXPECT_EQ(outcome.prompt[i].top[0].id, Expected(before, 1)[0]) << i;
+  }
+}
+
+// Allows one token after the other.
+class Counting : public TokenConstraint {
+ public:
+  std::span<const uint32_t> Allowed() override {
+    mask_ = {1U << next_, 0};
+    return mask_;
+  }
+  void Accept(TokenId token) override { next_ = token + 1; }
+
+ private:
+  int next_ = 7;
+  std::vector<uint32_t> mask_;
+};
+
+TEST(Engine, AnswersFollowTheirConstraint) {
+  const auto engine = StartEngine(Hashing());
+  GenerationRequest request = Greedy({1}, 4);
+  request.constraint = [] { return std::make_unique<Counting>(); };
+  const auto one = std::make_shared<RecordingSink>();
+  const auto two = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(std::move(request), {one, two}));
+  EXPECT_EQ(one->Wait().tokens, (std::vector<TokenId>{7, 8, 9, 10}));
+  EXPECT_EQ(two->Wait().tokens, (std::vector<TokenId>{7, 8, 9, 10}));
+}
+
+TEST(Engine, OneTenantDoesNotFillTheWholeQueue) {
+  Gate gate;
+  EngineOptions options;
+  options.max_num_seqs = 2;
+  options.max_waiting = 14;
+  const auto engine = StartEngine(Hashing(&gate), options);
+  gate.Close();
+  std::vector<std::shared_ptr<RecordingSink>> sinks;
+  const auto submit = [&](const std::string& tenant) {
+    GenerationRequest request = Greedy({1}, 3);
+    request.tenant = tenant;
+    sinks.push_back(std::make_shared<RecordingSink>());
+    return engine->Submit(std::move(request), sinks.back());
+  };
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(submit("a"));
+  EXPECT_EQ(submit("a").error().code(), ErrorCode::kExhausted);
+  sinks.pop_back();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(submit("b"));
+  EXPECT_EQ(submit("b").error().code(), ErrorCode::kUnavailable);
+  sinks.pop_back();
+  gate.Open();
+  for (const auto& sink : sinks) EXPECT_EQ(sink->Wait().tokens, Expected({1}, 3));
+  ASSERT_TRUE(submit("a"));
+  sinks.back()->Wait();
+  EXPECT_GE(engine->RetryAfterSeconds(), 1);
+}
+
+TEST(Engine, QueuePositions) {
+  Gate gate;
+  EngineOptions options;
+  options.max_num_seqs = 1;
+  const auto engine = StartEngine(Hashing(&gate), options);
+  gate.Close();
+  std::vector<std::shared_ptr<RecordingSink>> sinks;
+  std::vector<RequestId> ids;
+  for (int i = 0; i < 3; ++i) {
+    sinks.push_back(std::make_shared<RecordingSink>());
+    const auto id = engine->Submit(Greedy({i}, 50), sinks.back());
+    ASSERT_TRUE(id);
+    ids.push_back(*id);
+  }
+  // Known from the second step on.
+  gate.AwaitModel();
+  gate.Open();
+  sinks[0]->WaitForFirst();
+  while (engine->stats().steps < 3 && engine->n_live() == 3) std::this_thread::yield();
+  if (engine->n_live() == 3) {
+    EXPECT_EQ(engine->QueuePosition(ids[0]), std::nullopt);
+  }
+  for (const auto& sink : sinks) sink->Wait();
+  EXPECT_EQ(engine->QueuePosition(ids[2]), std::nullopt);
+}
+
+TEST(Engine, DrainRefusesNewOnesAndLetsTheRestEnd) {
+  Gate gate;
+  const auto engine = StartEngine(Hashing(&gate));
+  gate.Close();
+  const auto sink = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(Greedy({1}, 20), sink));
+  engine->Drain();
+  EXPECT_EQ(engine->Submit(Greedy({1}, 5), sink).error().code(), ErrorCode::kUnavailable);
+  gate.Open();
+  EXPECT_EQ(sink->Wait().tokens, Expected({1}, 20));
+}
+
+TEST(Engine, ProbesAreProvedByACanary) {
+  Gate gate;
+  auto model = Hashing(&gate);
+  FakeModel* raw = model.get();
+  EngineOptions options;
+  options.canary_interval_ms = 3'600'000;
+  std::atomic<int> fed = 0;
+  options.on_step = [&](const EngineStats& stats) { fed = static_cast<int>(stats.canaries); };
+  const auto engine = StartEngine(std::move(model), options);
+  const auto probe = [&] {
+    std::promise<bool> alive;
+    engine->Probe([&](const Result<void>& result) { alive.set_value(result.has_value()); });
+    return alive.get_future().get();
+  };
+  EXPECT_TRUE(probe());
+  EXPECT_EQ(engine->stats().canaries, 1u);
+  EXPECT_EQ(fed, 1);
+  raw->FailNext();
+  EXPECT_FALSE(probe());
+  EXPECT_FALSE(engine->healthy());
+  EXPECT_TRUE(probe());
+  EXPECT_TRUE(engine->healthy());
+  // With a step under way the answer does not wait for it.
+  gate.Close();
+  const auto sink = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(Greedy({1}, 3), sink));
+  gate.AwaitModel();
+  EXPECT_TRUE(probe());
+  gate.Open();
+  sink->Wait();
+}
+
+TEST(Engine, AStepThatDoesNotEndIsAHang) {
+  Gate gate;
+  EngineOptions options;
+  options.hang_ms = 1;
+  const auto engine = StartEngine(Hashing(&gate), options);
+  gate.Close();
+  const auto sink = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(Greedy({1}, 3), sink));
+  gate.AwaitModel();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  std::optional<bool> alive;
+  engine->Probe([&](const Result<void>& result) { alive = result.has_value(); });
+  EXPECT_EQ(alive, false);
+  gate.Open();
+  sink->Wait();
+}
+
+TEST(Engine, CanariesComeByThemselvesWhenIdle) {
+  EngineOptions options;
+  options.canary_interval_ms = 5;
+  const auto engine = StartEngine(Hashing(), options);
+  while (engine->stats().canaries < 3) std::this_thread::yield();
+}
+
+TEST(Engine, StatsTellWhatHappened) {
+  const auto engine = StartEngine(Hashing());
+  const auto sink = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(Greedy(std::vector<TokenId>(20, 1), 7), sink));
+  sink->Wait();
+  while (engine->stats().finished_length == 0) std::this_thread::yield();
+  const EngineStats stats = engine->stats();
+  EXPECT_EQ(stats.prompt_tokens, 20u);
+  EXPECT_EQ(stats.generated_tokens, 7u);
+  EXPECT_EQ(stats.steps, 7u);
+  EXPECT_EQ(stats.first_token.count(), 1u);
+  EXPECT_EQ(stats.inter_token.count(), 6u);
+  EXPECT_EQ(stats.request_time.count(), 1u);
+  EXPECT_EQ(stats.queue_time.count(), 1u);
+  EXPECT_DOUBLE_EQ(stats.request_prompt_tokens.sum(), 20);
+  EXPECT_DOUBLE_EQ(stats.request_generated_tokens.sum(), 7);
+  EXPECT_EQ(stats.n_running, 0);
+  EXPECT_EQ(stats.n_blocks_used, 0);
+  EXPECT_EQ(stats.n_blocks, 8 * 16);
+}
+
 TEST(Engine, StartChecksItsOptions) {
   auto encoder = std::make_unique<testing::FakeModel>(16, 256, testing::FakeModel::Hash(16));
   encoder->BecomeEncoder();
@@ -233,7 +506,7 @@ TEST(Engine, StartChecksItsOptions) {
   options.max_model_len = 300;
   EXPECT_EQ(Engine::Start(Hashing(), options).error().code(), ErrorCode::kInvalidArgument);
   options.max_model_len = 256;
-  options.kv_cache_bytes = 64 * 4;  // four blocks of the sixteen that one sequence needs
+  options.kv_cache_bytes = 64 * 5;  // the canary's and four of the sixteen one sequence needs
   const auto small = Engine::Start(Hashing(), options);
   ASSERT_FALSE(small);
   EXPECT_EQ(small.error().code(), ErrorCode::kExhausted);

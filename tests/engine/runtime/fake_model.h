@@ -88,13 +88,16 @@ class FakeModel : public LanguageModel {
       for (size_t i = 0; i < chunk.tokens.size(); ++i)
         Slot(chunk, chunk.position + i) = chunk.tokens[i];
       if (chunk.logits == SequenceChunk::Logits::kNone) continue;
+      const size_t end = chunk.position + chunk.tokens.size();
+      const bool all = chunk.logits == SequenceChunk::Logits::kAll;
       std::vector<TokenId> sequence;
-      for (size_t i = 0; i < chunk.position + chunk.tokens.size(); ++i) {
+      for (size_t i = 0; i < end; ++i) {
         sequence.push_back(Slot(chunk, i));
-      }
-      const TokenId wanted = next_(sequence);
-      for (int32_t id = 0; id < info_.vocab_size; ++id) {
-        logits.push_back(id == wanted ? 10.f : static_cast<float>(id % 7) * 0.1f);
+        if (i + 1 < end && (!all || i < static_cast<size_t>(chunk.position))) continue;
+        const TokenId wanted = next_(sequence);
+        for (int32_t id = 0; id < info_.vocab_size; ++id) {
+          logits.push_back(id == wanted ? 10.f : static_cast<float>(id % 7) * 0.1f);
+        }
       }
     }
     return {};

@@ -111,6 +111,9 @@ TEST(Candidates, UniformNumbersAreFixedForGood) {
   EXPECT_DOUBLE_EQ(UniformAt(0, 0), UniformAt(0, 0));
   EXPECT_NE(UniformAt(0, 0), UniformAt(0, 1));
   EXPECT_NE(UniformAt(0, 1), UniformAt(1, 0));
+  EXPECT_EQ(ChoiceSeed(5, 0), 5u);
+  EXPECT_NE(ChoiceSeed(5, 1), ChoiceSeed(5, 2));
+  EXPECT_NE(ChoiceSeed(5, 1), ChoiceSeed(6, 1));
   double sum = 0;
   for (uint64_t i = 0; i < 10'000; ++i) sum += UniformAt(42, i);
   EXPECT_NEAR(sum / 10'000, 0.5, 0.02);

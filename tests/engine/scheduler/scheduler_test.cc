@@ -118,8 +118,7 @@ TEST(Scheduler, TheNewestGivesWayAndComesBack) {
   EXPECT_EQ(Step(scheduler), (Steps{{1, 1}}));
   EXPECT_EQ(scheduler.counts().preemptions, 1u);
   EXPECT_EQ(scheduler.n_waiting(), 1u);
-  EXPECT_EQ(scheduler.QueuePosition(2), 0);
-  EXPECT_EQ(scheduler.QueuePosition(1), -1);
+  EXPECT_EQ(scheduler.Waiting(), std::vector<SequenceId>{2});
   ASSERT_TRUE(scheduler.Remove(1));
   // Of its two full blocks one went to the other; its beginning is still there.
   const auto parts = scheduler.Plan();
@@ -162,7 +161,7 @@ TEST(Scheduler, PriorityDisplacesWhatRuns) {
   low.id = 4;
   ASSERT_TRUE(scheduler.Add(low));  // the same priority displaces nobody
   EXPECT_FALSE(Step(scheduler).contains(4));
-  EXPECT_EQ(scheduler.QueuePosition(4), 1);
+  EXPECT_EQ(scheduler.Waiting(), (std::vector<SequenceId>{2, 4}));
 }
 
 TEST(Scheduler, ALargeOneMayBeOvertakenButNotForEver) {
