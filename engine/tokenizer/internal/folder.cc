@@ -72,7 +72,7 @@ void FinishStopTokens(LoadedTokenizer& loaded) {
   std::erase_if(loaded.stop_tokens,
                 [&](TokenId id) { return id < 0 || id >= tokenizer.vocab_size(); });
   std::ranges::sort(loaded.stop_tokens);
-  loaded.stop_tokens.erase(std::ranges::unique(loaded.stop_tokens).begin(),
+  loaded.stop_tokens.erase(std::unique(loaded.stop_tokens.begin(), loaded.stop_tokens.end()),
                            loaded.stop_tokens.end());
 }
 
