@@ -16,7 +16,7 @@ std::optional<RegexAlphabet> RegexAlphabet::Create(const std::vector<CharSet>& s
     }
   }
   std::ranges::sort(borders);
-  borders.erase(std::ranges::unique(borders).begin(), borders.end());
+  borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
 
   RegexAlphabet alphabet;
   alphabet.members_.resize(sets.size());
