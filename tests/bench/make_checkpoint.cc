@@ -1,6 +1,7 @@
 // Writes a Llama checkpoint of random weights, to measure with: make_checkpoint PATH [HIDDEN MLP
 // LAYERS HEADS KV_HEADS VOCAB]. A PATH that ends in .gguf becomes such a file, with types as Q4_K_M
-// mixes them and the token table as output; any other a folder of BF16 safetensors. The default has
+// mixes them and the token table as output; any other a folder of safetensors: BF16, or where PATH
+// ends in fp8 the layers' matrices in FP8 with a factor for each tile of 128 x 128. The default has
 // 252 million weights, 505 MB of BF16; "2048 8192 16 32 8 128256" is Llama 3.2 1B.
 #include <sys/stat.h>
 
@@ -27,35 +28,57 @@ struct Sizes {
 struct Entry {
   std::string name;
   std::vector<long> shape;
+  std::string type;
+  long element_bytes;
+  long Elements() const {
+    long n = 1;
+    for (const long dim : shape) n *= dim;
+    return n;
+  }
 };
 
-std::vector<Entry> Entries(const Sizes& s) {
-  std::vector<Entry> all = {{"model.embed_tokens.weight", {s.vocab, s.hidden}},
-                            {"lm_head.weight", {s.vocab, s.hidden}},
-                            {"model.norm.weight", {s.hidden}}};
+constexpr long kTile = 128;
+
+std::vector<Entry> Entries(const Sizes& s, bool fp8) {
+  std::vector<Entry> all;
+  auto add = [&](const std::string& name, const std::vector<long>& shape) {
+    all.push_back({name + ".weight", shape, "BF16", 2});
+  };
+  auto add_matrix = [&](const std::string& name, long rows, long cols) {
+    if (!fp8) return add(name, {rows, cols});
+    all.push_back({name + ".weight", {rows, cols}, "F8_E4M3", 1});
+    const std::vector<long> tiles = {(rows + kTile - 1) / kTile, (cols + kTile - 1) / kTile};
+    all.push_back({name + ".weight_scale_inv", tiles, "F32", 4});
+  };
+  add("model.embed_tokens", {s.vocab, s.hidden});
+  add("lm_head", {s.vocab, s.hidden});
+  add("model.norm", {s.hidden});
   const long q = s.heads * s.head_dim();
   const long kv = s.kv_heads * s.head_dim();
   for (long layer = 0; layer < s.layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    all.push_back({prefix + "input_layernorm.weight", {s.hidden}});
-    all.push_back({prefix + "self_attn.q_proj.weight", {q, s.hidden}});
-    all.push_back({prefix + "self_attn.k_proj.weight", {kv, s.hidden}});
-    all.push_back({prefix + "self_attn.v_proj.weight", {kv, s.hidden}});
-    all.push_back({prefix + "self_attn.o_proj.weight", {s.hidden, q}});
-    all.push_back({prefix + "post_attention_layernorm.weight", {s.hidden}});
-    all.push_back({prefix + "mlp.gate_proj.weight", {s.mlp, s.hidden}});
-    all.push_back({prefix + "mlp.up_proj.weight", {s.mlp, s.hidden}});
-    all.push_back({prefix + "mlp.down_proj.weight", {s.hidden, s.mlp}});
+    add(prefix + "input_layernorm", {s.hidden});
+    add_matrix(prefix + "self_attn.q_proj", q, s.hidden);
+    add_matrix(prefix + "self_attn.k_proj", kv, s.hidden);
+    add_matrix(prefix + "self_attn.v_proj", kv, s.hidden);
+    add_matrix(prefix + "self_attn.o_proj", s.hidden, q);
+    add(prefix + "post_attention_layernorm", {s.hidden});
+    add_matrix(prefix + "mlp.gate_proj", s.mlp, s.hidden);
+    add_matrix(prefix + "mlp.up_proj", s.mlp, s.hidden);
+    add_matrix(prefix + "mlp.down_proj", s.hidden, s.mlp);
   }
   return all;
 }
 
-void WriteConfig(const std::string& folder, const Sizes& s) {
+void WriteConfig(const std::string& folder, const Sizes& s, bool fp8) {
   std::ofstream(folder + "/config.json")
       << R"({"model_type":"llama","rms_norm_eps":1e-5,"max_position_embeddings":8192,"hidden_size":)"
       << s.hidden << ",\"intermediate_size\":" << s.mlp << ",\"num_hidden_layers\":" << s.layers
       << ",\"num_attention_heads\":" << s.heads << ",\"num_key_value_heads\":" << s.kv_heads
-      << ",\"vocab_size\":" << s.vocab << "}\n";
+      << ",\"vocab_size\":" << s.vocab
+      << (fp8 ? R"(,"quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]})"
+              : "")
+      << "}\n";
 }
 
 struct GgufType {
@@ -193,35 +216,42 @@ bool WriteGguf(const std::string& path, const Sizes& sizes) {
   return static_cast<bool>(out);
 }
 
-// Values around 0 with a spread near what training leaves, in BF16.
-void WriteRandom(std::ofstream& out, long n, uint64_t& state) {
-  std::vector<uint16_t> row(n);
-  for (uint16_t& element : row) {
+// Values around 0 with a spread near what training leaves; factors of FP8 near 2^-6.
+void WriteRandom(std::ofstream& out, const Entry& entry, long n, uint64_t& state) {
+  std::string row(n * entry.element_bytes, '\0');
+  for (long i = 0; i < n; ++i) {
     state = state * 6364136223846793005U + 1442695040888963407U;
     const auto bits = static_cast<uint32_t>(state >> 33);
-    // Sign, 7 bits of fraction, and an exponent of 2^-7 to 2^-4.
-    element =
-        static_cast<uint16_t>((bits & 0x8000) | ((120 + (bits >> 16 & 3)) << 7) | (bits & 0x7f));
+    if (entry.type == "BF16") {
+      // Sign, 7 bits of fraction, and an exponent of 2^-7 to 2^-4.
+      const auto element =
+          static_cast<uint16_t>((bits & 0x8000) | ((120 + (bits >> 16 & 3)) << 7) | (bits & 0x7f));
+      std::memcpy(&row[2 * i], &element, sizeof(element));
+    } else if (entry.type == "F32") {
+      const uint32_t element = 121U << 23 | (bits & 0x7fffff);
+      std::memcpy(&row[4 * i], &element, sizeof(element));
+    } else {
+      row[i] = static_cast<char>(bits & 0xbf);  // below 2
+    }
   }
-  out.write(reinterpret_cast<const char*>(row.data()), static_cast<std::streamsize>(2 * n));
+  out.write(row.data(), static_cast<std::streamsize>(row.size()));
 }
 
 bool WriteFolder(const std::string& folder, const Sizes& sizes) {
+  const bool fp8 = folder.ends_with("fp8");
   ::mkdir(folder.c_str(), 0755);
-  WriteConfig(folder, sizes);
+  WriteConfig(folder, sizes, fp8);
+  const std::vector<Entry> entries = Entries(sizes, fp8);
   std::string header = "{";
   long offset = 0;
-  for (const Entry& entry : Entries(sizes)) {
-    long n = 1;
+  for (const Entry& entry : entries) {
     std::string shape;
-    for (const long dim : entry.shape) {
-      n *= dim;
-      shape += (shape.empty() ? "" : ",") + std::to_string(dim);
-    }
-    header += (offset > 0 ? ",\"" : "\"") + entry.name + "\":{\"dtype\":\"BF16\",\"shape\":[" +
-              shape + "],\"data_offsets\":[" + std::to_string(offset) + "," +
-              std::to_string(offset + 2 * n) + "]}";
-    offset += 2 * n;
+    for (const long dim : entry.shape) shape += (shape.empty() ? "" : ",") + std::to_string(dim);
+    const long end = offset + entry.Elements() * entry.element_bytes;
+    header += (offset > 0 ? ",\"" : "\"") + entry.name + R"(":{"dtype":")" + entry.type +
+              R"(","shape":[)" + shape + R"(],"data_offsets":[)" + std::to_string(offset) + "," +
+              std::to_string(end) + "]}";
+    offset = end;
   }
   header += "}";
   while (header.size() % 8 != 0) header += ' ';
@@ -230,9 +260,9 @@ bool WriteFolder(const std::string& folder, const Sizes& sizes) {
   out.write(reinterpret_cast<const char*>(&length), sizeof(length));
   out << header;
   uint64_t state = 1;
-  for (const Entry& entry : Entries(sizes)) {
-    const long rows = entry.shape.size() == 2 ? entry.shape[0] : 1;
-    for (long row = 0; row < rows; ++row) WriteRandom(out, entry.shape.back(), state);
+  for (const Entry& entry : entries) {
+    const long n = entry.shape.back();
+    for (long row = 0; row < entry.Elements() / n; ++row) WriteRandom(out, entry, n, state);
   }
   out.flush();
   std::printf("%s: %ld MB\n", folder.c_str(), offset / 1000000);

@@ -51,12 +51,17 @@ void MatMuls::Widen(const Weight& weight, int64_t first, int64_t n, float* out) 
   const int64_t row_bytes = RowBytes(weight.dtype, weight.cols);
   const auto* bytes = static_cast<const uint8_t*>(weight.data) + first * row_bytes;
   if (IsFloat(weight.dtype)) return kernels_.widen(weight.dtype, bytes, n * weight.cols, out);
-  Dequantize(weight.dtype, bytes, n * weight.cols, out);
-  if (!weight.scales) return;
+  if (weight.dtype != DType::kF8E4M3) {
+    return Dequantize(weight.dtype, bytes, n * weight.cols, out);
+  }
+  if (!weight.scales) return kernels_.widen_f8(bytes, n * weight.cols, 1.0F, out);
   for (int64_t row = 0; row < n; ++row) {
-    const float* scales = weight.scales.Row(first + row, weight.cols);
-    float* to = out + row * weight.cols;
-    for (int64_t c = 0; c < weight.cols; ++c) to[c] *= scales[c / weight.scales.block_cols];
+    const float* factor = weight.scales.Row(first + row, weight.cols);
+    for (int64_t c = 0; c < weight.cols; c += weight.scales.block_cols) {
+      const int64_t n_columns = std::min(weight.scales.block_cols, weight.cols - c);
+      const int64_t at = row * weight.cols + c;
+      kernels_.widen_f8(bytes + at, n_columns, *factor++, out + at);
+    }
   }
 }
 
@@ -69,12 +74,23 @@ void MatMuls::Multiply(const Weight& weight, const float* x, int64_t n_rows, flo
   const int64_t n_panels = (weight.rows + kPanelRows - 1) / kPanelRows;
   const int64_t grain = std::max<int64_t>(1, kTaskBytes / (row_bytes * kPanelRows));
   const bool vector = n_rows == 1 && IsFloat(weight.dtype);
+  const bool vector_f8 = n_rows == 1 && HasVectorF8(weight);
   pool_.ParallelFor(n_panels, grain, [&](int64_t begin, int64_t end, int thread) {
-    if (!vector) return MultiplyPanels(weight, x, n_rows, y, begin, end, thread);
+    if (!vector && !vector_f8) return MultiplyPanels(weight, x, n_rows, y, begin, end, thread);
     const int64_t first = begin * kPanelRows;
     const int64_t n = std::min(end * kPanelRows, weight.rows) - first;
-    kernels_.matrix_vector(weight.dtype, bytes + first * row_bytes, n, weight.cols, x, y + first);
+    const uint8_t* w = bytes + first * row_bytes;
+    if (vector_f8) {
+      return kernels_.matrix_vector_f8(w, weight.scales, first, n, weight.cols, x, y + first);
+    }
+    kernels_.matrix_vector(weight.dtype, w, n, weight.cols, x, y + first);
   });
+}
+
+bool MatMuls::HasVectorF8(const Weight& weight) const {
+  if (weight.dtype != DType::kF8E4M3 || kernels_.matrix_vector_f8 == nullptr) return false;
+  return weight.scales &&
+         (weight.scales.block_cols % kF8Columns == 0 || weight.scales.block_cols >= weight.cols);
 }
 
 // Blocks of x stay in cache while the panels' rows pass; each panel is widened once for each block.

@@ -42,6 +42,8 @@ class MatMuls {
  private:
   struct Quantized;  // a product under way
 
+  // Whether rows of FP8 need not be widened for one row of x.
+  bool HasVectorF8(const Weight& weight) const;
   void MultiplyPanels(const Weight& weight, const float* x, int64_t n_rows, float* y,
                       int64_t first_panel, int64_t end_panel, int thread);
   void MultiplyQuantized(const QuantFormat& format, const Weight& weight, const float* x,

@@ -6,6 +6,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstring>
 
 #define SKERRY_TARGET __attribute__((target("avx2,fma,f16c")))
@@ -15,6 +16,7 @@ namespace skerry::engine::internal {
 namespace {
 
 constexpr int64_t kLanes = 8;
+static_assert(kF8Columns % kLanes == 0);
 constexpr int64_t kTileX = 3;  // with kPanelRows: 12 sums, 3 inputs and 1 weight in 16 registers
 
 template <DType kType>
@@ -58,6 +60,27 @@ void Widen(DType dtype, const void* source, int64_t n, float* out) {
   if (dtype == DType::kF32) return WidenOf<DType::kF32>(source, n, out);
   if (dtype == DType::kF16) return WidenOf<DType::kF16>(source, n, out);
   WidenOf<DType::kBf16>(source, n, out);
+}
+
+// Eight codes of FP8. Their fields are those of half precision seven bits further right, and the
+// exponent counts from 7 instead of 15: what is missing is 2^8.
+SKERRY_INLINE __m256 LoadF8(const uint8_t* at) {
+  const __m128i codes = _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)));
+  __m128i half = _mm_and_si128(_mm_slli_epi16(codes, 7), _mm_set1_epi16(~0x4000));
+  // All bits set is no number there, but the quiet one here: 0x7e00.
+  const __m128i magnitude = _mm_and_si128(half, _mm_set1_epi16(0x7fff));
+  const __m128i nan = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x3f80));
+  half = _mm_add_epi16(half, _mm_and_si128(nan, _mm_set1_epi16(0x7e00 - 0x3f80)));
+  return _mm256_mul_ps(_mm256_cvtph_ps(half), _mm256_set1_ps(256.0F));
+}
+
+SKERRY_TARGET void WidenF8(const uint8_t* source, int64_t n, float factor, float* out) {
+  const __m256 factors = _mm256_set1_ps(factor);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    _mm256_storeu_ps(out + i, _mm256_mul_ps(LoadF8(source + i), factors));
+  }
+  for (; i < n; ++i) out[i] = F8E4M3ToFloat(source[i]) * factor;
 }
 
 // kX rows of x against kW rows of w.
@@ -109,6 +132,50 @@ void MatrixVector(DType dtype, const void* w, int64_t rows, int64_t k, const flo
   if (dtype == DType::kF32) return MatrixVectorOf<DType::kF32>(w, rows, k, x, y);
   if (dtype == DType::kF16) return MatrixVectorOf<DType::kF16>(w, rows, k, x, y);
   MatrixVectorOf<DType::kBf16>(w, rows, k, x, y);
+}
+
+// kW rows of FP8 against one row of x. A factor holds for `block_cols` columns.
+template <int kW>
+SKERRY_TARGET void TileF8(const uint8_t* w, int64_t k, const Scales& scales, int64_t first_row,
+                          const float* x, float* y) {
+  const float* factors[kW];
+  __m256 sums[kW];
+#pragma GCC unroll 4
+  for (int j = 0; j < kW; ++j) {
+    factors[j] = scales.Row(first_row + j, k);
+    sums[j] = _mm256_setzero_ps();
+  }
+  int64_t c = 0;
+  for (int64_t tile = 0; c + kLanes <= k; ++tile) {
+    const int64_t end = std::min(k, c + scales.block_cols);
+    __m256 factor[kW];
+#pragma GCC unroll 4
+    for (int j = 0; j < kW; ++j) factor[j] = _mm256_set1_ps(factors[j][tile]);
+    for (; c + kLanes <= end; c += kLanes) {
+      const __m256 xs = _mm256_loadu_ps(x + c);
+#pragma GCC unroll 4
+      for (int j = 0; j < kW; ++j) {
+        const __m256 ws = _mm256_mul_ps(LoadF8(w + j * k + c), factor[j]);
+        sums[j] = _mm256_fmadd_ps(ws, xs, sums[j]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < kW; ++j) {
+    float sum = Fold(sums[j]);
+    for (int64_t t = c; t < k; ++t) {
+      const float value = F8E4M3ToFloat(w[j * k + t]) * factors[j][t / scales.block_cols];
+      sum = FusedMultiplyAdd(value, x[t], sum);
+    }
+    y[j] = sum;
+  }
+}
+
+void MatrixVectorF8(const uint8_t* w, const Scales& scales, int64_t first_row, int64_t rows,
+                    int64_t k, const float* x, float* y) {
+  int64_t j = 0;
+  for (; j + 4 <= rows; j += 4) TileF8<4>(w + j * k, k, scales, first_row + j, x, y + j);
+  for (; j < rows; ++j) TileF8<1>(w + j * k, k, scales, first_row + j, x, y + j);
 }
 
 template <int kW>
@@ -215,8 +282,9 @@ SKERRY_TARGET void SiluMul(const float* gate, const float* up, int64_t n, float*
 }  // namespace
 
 const CpuKernels* Avx2Kernels() {
-  static constexpr CpuKernels kKernels = {CpuIsa::kAvx2, Widen,       MatrixVector, MatrixPanel,
-                                          Dot,           MultiplyAdd, ExpSum,       SiluMul};
+  static constexpr CpuKernels kKernels = {CpuIsa::kAvx2,  Widen,       WidenF8, MatrixVector,
+                                          MatrixVectorF8, MatrixPanel, Dot,     MultiplyAdd,
+                                          ExpSum,         SiluMul};
   return &kKernels;
 }
 

@@ -12,6 +12,8 @@
 #endif
 #include <immintrin.h>
 
+#include <algorithm>
+
 #define SKERRY_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx2,fma,f16c")))
 #define SKERRY_INLINE SKERRY_TARGET inline __attribute__((always_inline))
 
@@ -19,6 +21,7 @@ namespace skerry::engine::internal {
 namespace {
 
 constexpr int64_t kLanes = 16;
+static_assert(kF8Columns % kLanes == 0);
 constexpr int64_t kTileX = 6;  // with kPanelRows: 24 sums, 6 inputs and 1 weight in 32 registers
 
 template <DType kType>
@@ -51,6 +54,25 @@ SKERRY_INLINE float Fold(__m512 v) {
 
 SKERRY_INLINE float FusedMultiplyAdd(float a, float b, float c) {
   return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
+}
+
+// Sixteen codes of FP8, as AVX2's.
+SKERRY_INLINE __m512 LoadF8(const uint8_t* at) {
+  const __m256i codes = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+  __m256i half = _mm256_and_si256(_mm256_slli_epi16(codes, 7), _mm256_set1_epi16(~0x4000));
+  const __m256i magnitude = _mm256_and_si256(half, _mm256_set1_epi16(0x7fff));
+  const __mmask16 nan = _mm256_cmpeq_epi16_mask(magnitude, _mm256_set1_epi16(0x3f80));
+  half = _mm256_mask_add_epi16(half, nan, half, _mm256_set1_epi16(0x7e00 - 0x3f80));
+  return _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_set1_ps(256.0F));
+}
+
+SKERRY_TARGET void WidenF8(const uint8_t* source, int64_t n, float factor, float* out) {
+  const __m512 factors = _mm512_set1_ps(factor);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    _mm512_storeu_ps(out + i, _mm512_mul_ps(LoadF8(source + i), factors));
+  }
+  for (; i < n; ++i) out[i] = F8E4M3ToFloat(source[i]) * factor;
 }
 
 // kX rows of x against kW rows of w.
@@ -104,6 +126,50 @@ void MatrixVector(DType dtype, const void* w, int64_t rows, int64_t k, const flo
   MatrixVectorOf<DType::kBf16>(w, rows, k, x, y);
 }
 
+// kW rows of FP8 against one row of x. A factor holds for `block_cols` columns.
+template <int kW>
+SKERRY_TARGET void TileF8(const uint8_t* w, int64_t k, const Scales& scales, int64_t first_row,
+                          const float* x, float* y) {
+  const float* factors[kW];
+  __m512 sums[kW];
+#pragma GCC unroll 4
+  for (int j = 0; j < kW; ++j) {
+    factors[j] = scales.Row(first_row + j, k);
+    sums[j] = _mm512_setzero_ps();
+  }
+  int64_t c = 0;
+  for (int64_t tile = 0; c + kLanes <= k; ++tile) {
+    const int64_t end = std::min(k, c + scales.block_cols);
+    __m512 factor[kW];
+#pragma GCC unroll 4
+    for (int j = 0; j < kW; ++j) factor[j] = _mm512_set1_ps(factors[j][tile]);
+    for (; c + kLanes <= end; c += kLanes) {
+      const __m512 xs = _mm512_loadu_ps(x + c);
+#pragma GCC unroll 4
+      for (int j = 0; j < kW; ++j) {
+        const __m512 ws = _mm512_mul_ps(LoadF8(w + j * k + c), factor[j]);
+        sums[j] = _mm512_fmadd_ps(ws, xs, sums[j]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < kW; ++j) {
+    float sum = Fold(sums[j]);
+    for (int64_t t = c; t < k; ++t) {
+      const float value = F8E4M3ToFloat(w[j * k + t]) * factors[j][t / scales.block_cols];
+      sum = FusedMultiplyAdd(value, x[t], sum);
+    }
+    y[j] = sum;
+  }
+}
+
+void MatrixVectorF8(const uint8_t* w, const Scales& scales, int64_t first_row, int64_t rows,
+                    int64_t k, const float* x, float* y) {
+  int64_t j = 0;
+  for (; j + 4 <= rows; j += 4) TileF8<4>(w + j * k, k, scales, first_row + j, x, y + j);
+  for (; j < rows; ++j) TileF8<1>(w + j * k, k, scales, first_row + j, x, y + j);
+}
+
 template <int kW>
 void PanelOf(const float* w, int64_t k, const float* x, int64_t n_x, float* y, int64_t y_stride) {
   int64_t i = 0;
@@ -122,7 +188,9 @@ void MatrixPanel(const float* w, int64_t rows, int64_t k, const float* x, int64_
 constexpr CpuKernels Make(const CpuKernels& avx2) {
   CpuKernels kernels = avx2;
   kernels.isa = CpuIsa::kAvx512;
+  kernels.widen_f8 = WidenF8;
   kernels.matrix_vector = MatrixVector;
+  kernels.matrix_vector_f8 = MatrixVectorF8;
   kernels.matrix_panel = MatrixPanel;
   return kernels;
 }

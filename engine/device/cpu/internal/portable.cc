@@ -1,4 +1,5 @@
 // Plain C++, for processors without AVX2 and as the plainest statement of what the others compute.
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -45,6 +46,17 @@ void Widen(DType dtype, const void* source, int64_t n, float* out) {
   }
 }
 
+void WidenF8(const uint8_t* source, int64_t n, float factor, float* out) {
+  static const auto kValues = [] {
+    std::array<float, 256> values;
+    for (size_t code = 0; code < values.size(); ++code) {
+      values[code] = F8E4M3ToFloat(static_cast<uint8_t>(code));
+    }
+    return values;
+  }();
+  for (int64_t i = 0; i < n; ++i) out[i] = kValues[source[i]] * factor;
+}
+
 float Dot(const float* a, const float* b, int64_t n) { return DotOf<DType::kF32>(a, b, n); }
 
 template <DType kType>
@@ -87,8 +99,9 @@ void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
 }  // namespace
 
 const CpuKernels* PortableKernels() {
-  static constexpr CpuKernels kKernels = {CpuIsa::kPortable, Widen,  MatrixVector, MatrixPanel, Dot,
-                                          MultiplyAdd,       ExpSum, SiluMul};
+  static constexpr CpuKernels kKernels = {
+      CpuIsa::kPortable, Widen, WidenF8,     MatrixVector, nullptr,
+      MatrixPanel,       Dot,   MultiplyAdd, ExpSum,       SiluMul};
   return &kKernels;
 }
 

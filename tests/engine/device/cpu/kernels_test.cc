@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "engine/formats/dequantize.h"
+
 namespace skerry::engine {
 namespace {
 
@@ -90,6 +92,26 @@ TEST(KernelsTest, MatricesOfOddShapes) {
             }
             EXPECT_EQ(panel[i * stride + rows], -1.0F) << "wrote beyond its columns";
           }
+        }
+      }
+    }
+  }
+}
+
+// All codes, at every place of a vector and in the tail, times factors of every size: bit for bit
+// the reference's value, rounded once.
+TEST(KernelsTest, EveryCodeOfF8) {
+  std::vector<uint8_t> codes(256 + 31);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint8_t>(i);
+  for (const CpuKernels* kernels : AllKernels()) {
+    for (const float factor : {1.0F, 0.0123F, -3.0F, 0x1p-140F, 0x1.8p126F}) {
+      for (const size_t begin : {0, 1, 9, 31}) {
+        std::vector<float> wide(256);
+        kernels->widen_f8(codes.data() + begin, 256, factor, wide.data());
+        for (size_t i = 0; i < wide.size(); ++i) {
+          const float expected = F8E4M3ToFloat(codes[begin + i]) * factor;
+          EXPECT_EQ(std::bit_cast<uint32_t>(wide[i]), std::bit_cast<uint32_t>(expected))
+              << CpuIsaName(kernels->isa) << " code " << int{codes[begin + i]} << " * " << factor;
         }
       }
     }

@@ -122,16 +122,22 @@ TEST_F(MatMulTest, LongRows) {
   }
 }
 
-// Tiles that do not divide the matrix; one factor for a row; one for all.
+// The schemes of factors: for all, for a row, for tiles that divide the matrix and that do not, and
+// tiles that end within a vector.
 TEST_F(MatMulTest, ScalesOfF8) {
   const auto pool = Pool(2);
   constexpr int64_t kRows = 21;
-  constexpr int64_t kColumns = 200;
-  const std::vector<uint8_t> bytes = RandomBlocks(DType::kF8E4M3, kRows * kColumns, 5);
+  constexpr int64_t kColumns = 279;  // every code in each row, and a tail
+  std::vector<uint8_t> bytes = RandomBlocks(DType::kF8E4M3, kRows * kColumns, 5);
+  for (int64_t i = 0; i < kRows * kColumns; ++i) {
+    const auto code = static_cast<uint8_t>(i + i / kColumns);
+    if (i % kColumns < 256 && (code & 0x7f) != 0x7f) bytes[i] = code;
+  }
   const std::vector<float> x = RandomFloats(3 * kColumns, 6);
   const std::pair<int64_t, int64_t> tiles[] = {
-      {16, 16}, {8, 128}, {1, kColumns}, {kRows, kColumns}};
+      {kRows, kColumns}, {1, kColumns}, {16, 16}, {8, 128}, {7, 8}, {5, 93}, {1, 1}, {128, 1024}};
   for (const auto& [tile_rows, tile_cols] : tiles) {
+    SCOPED_TRACE(std::to_string(tile_rows) + " x " + std::to_string(tile_cols));
     const int64_t n_tiles =
         (kRows + tile_rows - 1) / tile_rows * ((kColumns + tile_cols - 1) / tile_cols);
     const auto factors = std::make_shared<const std::vector<float>>(RandomFloats(n_tiles, 7));
