@@ -429,7 +429,11 @@ CheckpointSupport SupportedCheckpoints() {
   for (const Architecture* architecture : Architectures()) {
     const HuggingFaceSide& side = architecture->hugging_face;
     if (!side.model_type.empty()) support.huggingface.push_back(side.model_type);
-    for (const Wrapper& wrapper : side.wrappers) support.huggingface.push_back(wrapper.model_type);
+    for (const Wrapper& wrapper : side.wrappers) {
+      const bool known = std::ranges::find(support.huggingface, wrapper.model_type) !=
+                         support.huggingface.end();  // it may hold one of several text models
+      if (!known) support.huggingface.push_back(wrapper.model_type);
+    }
     const auto names = architecture->gguf.names;
     support.gguf.insert(support.gguf.end(), names.begin(), names.end());
   }

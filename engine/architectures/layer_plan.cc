@@ -40,6 +40,8 @@ bool Applies(When when, const ModelConfig& config, const LayerConfig& layer) {
       return config.qkv_bias;
     case When::kQkNorm:
       return config.qk_norm;
+    case When::kQueryScale:
+      return config.query_scale.beta != 0;
     case When::kAttentionOutBias:
       return config.attention_out_bias;
     case When::kDense:

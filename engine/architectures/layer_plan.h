@@ -24,6 +24,7 @@ enum class Op {
   kMatMul,         // out = in * weight^T
   kBias,           // out += weight, for every row
   kRope,           // out is rotated in place
+  kScaleQuery,     // out *= what the configuration's query_scale is at the token's position
   kStoreKv,        // in and second go to the layer's cache
   kAttention,      // out = attention of in over the layer's cache
   kSiluMul,        // out = silu(in) * second
@@ -62,6 +63,7 @@ enum class When {
   kAlways,
   kQkvBias,
   kQkNorm,
+  kQueryScale,
   kAttentionOutBias,
   kDense,  // the layer has no experts
   kDenseBias,

@@ -1,4 +1,4 @@
-// Mistral's dense models: 7B, Nemo, Small 3.x
+// Mistral's dense models: 7B, Nemo, Small 3.x, in their own layout and in GGUF also Ministral 3
 // (https://huggingface.co/docs/transformers/model_doc/mistral).
 #include "engine/architectures/internal/decoder.h"
 #include "engine/architectures/internal/gguf_reader.h"
@@ -28,21 +28,19 @@ Result<void> ReadHuggingFace(const Json& config, ModelConfig& out) {
   if (config.contains("sliding_window")) {
     window = TRY(internal::IntOr(config, "sliding_window", 0));
   }
-  TRY(internal::ReadWindows(
-      config, window, [&](int64_t) { return window != 0; }, out));
-  for (const LayerConfig& layer : out.layers) {
-    if (layer.window == window) continue;
-    return internal::Unsupported("'layer_types' contradicts 'sliding_window' " +
-                                 std::to_string(window) + ", which holds for every layer");
-  }
-  return {};
+  return internal::ReadOneWindow(config, window, out);
 }
 
 constexpr std::string_view kGgufNames[] = {"mistral3"};
+constexpr std::string_view kGgufKeys[] = {"attention.temperature_scale"};
 
 Result<void> ReadGguf(const GgufReader& reader, ModelConfig& out) {
   TRY(reader.ReadDecoder(out));
-  return reader.ReadRope(out);
+  TRY(reader.ReadRope(out));
+  out.query_scale.beta = TRY(reader.FloatOr("attention.temperature_scale", 0));
+  out.query_scale.length =
+      TRY(reader.IntOr("rope.scaling.original_context_length", out.max_position));
+  return {};
 }
 
 }  // namespace
@@ -57,7 +55,7 @@ const Architecture& MistralArchitecture() {
                        .neutral = kNeutral,
                        .read = ReadHuggingFace,
                        .wrappers = kWrappers},
-      .gguf = {.names = kGgufNames, .read = ReadGguf, .rotary_pairs = true},
+      .gguf = {.names = kGgufNames, .keys = kGgufKeys, .read = ReadGguf, .rotary_pairs = true},
       .names = kNames,
       .input = internal::DecoderInput(),
       .layer = internal::DecoderLayer(),

@@ -62,6 +62,9 @@ Result<void> CheckScalars(const ModelConfig& config) {
   if (!(config.attention_scale >= 0 && config.attention_scale < 1e6)) {
     return Bad("the attention's scale is out of range");
   }
+  if (!(std::abs(config.query_scale.beta) < 1e3) || config.query_scale.length < 1) {
+    return Bad("the queries' scale by position is out of range");
+  }
   if (!(config.embed_scale > 0 && config.embed_scale < 1e6)) {
     return Bad("the embeddings' scale is out of range");
   }

@@ -20,6 +20,13 @@ struct RopeTable {
   double scale = 1;              // multiplies every sine and cosine
 };
 
+// Queries at a position are multiplied by 1 + beta * ln(1 + floor(position / length)), so that
+// attention stays sharp in a long context; Llama 4's and Mistral's files call it llama_4_scaling.
+struct QueryScale {
+  double beta = 0;  // 0: they stay as they are
+  int64_t length = 1;
+};
+
 struct LayerConfig {
   // A token sees itself and the window - 1 tokens before it; 0: everything before it.
   int64_t window = 0;
@@ -53,6 +60,7 @@ struct ModelConfig {
   bool mlp_bias = false;
   bool qk_norm = false;
 
+  QueryScale query_scale;
   float attention_scale = 0;     // of the dot products; 0: 1 / sqrt(head_dim)
   float attention_soft_cap = 0;  // dot products become cap * tanh(x / cap); 0: as they are
   float logit_soft_cap = 0;      // the same for logits

@@ -6,24 +6,29 @@ namespace skerry::engine {
 
 std::span<const Architecture* const> Architectures() {
   static const Architecture* const kAll[] = {
-      &LlamaArchitecture(),  &MistralArchitecture(), &MixtralArchitecture(),
-      &Qwen2Architecture(),  &Qwen3Architecture(),   &Qwen3MoeArchitecture(),
-      &Gemma3Architecture(), &GptOssArchitecture(),  &BertArchitecture(),
+      &LlamaArchitecture(),    &MistralArchitecture(), &Ministral3Architecture(),
+      &MixtralArchitecture(),  &Qwen2Architecture(),   &Qwen3Architecture(),
+      &Qwen3MoeArchitecture(), &Gemma3Architecture(),  &GptOssArchitecture(),
+      &BertArchitecture(),
   };
   return kAll;
 }
 
-const Architecture* FindByModelType(std::string_view model_type, const Wrapper** wrapper) {
+const Architecture* FindByModelType(std::string_view model_type, std::string_view text_type,
+                                    const Wrapper** wrapper) {
   *wrapper = nullptr;
+  const Architecture* found = nullptr;
   for (const Architecture* architecture : Architectures()) {
-    if (architecture->hugging_face.model_type == model_type) return architecture;
-    for (const Wrapper& candidate : architecture->hugging_face.wrappers) {
+    const HuggingFaceSide& side = architecture->hugging_face;
+    if (side.model_type == model_type) return architecture;
+    for (const Wrapper& candidate : side.wrappers) {
       if (candidate.model_type != model_type) continue;
+      if (found != nullptr && side.model_type != text_type) continue;
       *wrapper = &candidate;
-      return architecture;
+      found = architecture;
     }
   }
-  return nullptr;
+  return found;
 }
 
 const Architecture* FindByGgufName(std::string_view name) {

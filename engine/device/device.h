@@ -68,6 +68,12 @@ struct Batch {
   std::span<const RopeFrequencies> ropes;    // tables that Rope names by index
 };
 
+// What rows are multiplied by at a position: 1 + beta * ln(1 + floor(position / length)).
+struct PositionScale {
+  double beta = 0;
+  int64_t length = 1;
+};
+
 struct AttentionShape {
   int64_t n_heads = 0;
   int64_t n_kv_heads = 0;
@@ -125,6 +131,8 @@ class Device {
   // Rotates the pairs (i, i + head_dim/2) of every head by position * radians[i] of the batch's
   // table, times its scale, in place.
   virtual Result<void> Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t table) = 0;
+  // x[r] *= `scale` at the row's position, rows of `width`.
+  virtual Result<void> ScaleByPosition(float* x, int64_t width, const PositionScale& scale) = 0;
   // Writes the batch's keys and values ([n_rows, n_kv_heads * head_dim]) into a layer's cache:
   // [n_blocks, 2, n_kv_heads, kBlockTokens, head_dim] f32, keys first.
   virtual Result<void> StoreKv(const float* k, const float* v, const AttentionShape& shape,

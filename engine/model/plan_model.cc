@@ -279,6 +279,9 @@ Result<void> PlanModel::RunStep(const LoadedStep& loaded, const LayerConfig& lay
       return device_->AddRow(out, n_rows, weights[0]);
     case Op::kRope:
       return device_->Rope(out, width / config_.head_dim, config_.head_dim, layer.rope);
+    case Op::kScaleQuery:
+      return device_->ScaleByPosition(out, width,
+                                      {config_.query_scale.beta, config_.query_scale.length});
     case Op::kStoreKv:
       return device_->StoreKv(in, Rows(step.second), Shape(layer), cache);
     case Op::kAttention:

@@ -22,6 +22,7 @@ constexpr Step kLayer[] = {
     {Op::kHeadNorm, Slot::kQuery, Slot::kNone, Slot::kQuery, "attn_q_norm", When::kQkNorm},
     {Op::kHeadNorm, Slot::kKey, Slot::kNone, Slot::kKey, "attn_k_norm", When::kQkNorm},
     {Op::kRope, Slot::kQuery, Slot::kNone, Slot::kQuery, ""},
+    {Op::kScaleQuery, Slot::kQuery, Slot::kNone, Slot::kQuery, "", When::kQueryScale},
     {Op::kRope, Slot::kKey, Slot::kNone, Slot::kKey, ""},
     {Op::kStoreKv, Slot::kKey, Slot::kValue, Slot::kNone, ""},
     {Op::kAttention, Slot::kQuery, Slot::kNone, Slot::kAttended, ""},

@@ -31,6 +31,7 @@ constexpr std::string_view kRead[] = {
     "rope.scaling.attn_factor",
     "rope.scaling.yarn_beta_fast",
     "rope.scaling.yarn_beta_slow",
+    "rope.scaling.yarn_log_multiplier",
     "expert_count",
     "expert_used_count",
     "expert_feed_forward_length",

@@ -155,6 +155,9 @@ Result<RopeTable> GgufReader::ReadRopeTable(ModelConfig& out, bool truncate) con
   table.divisors = YarnDivisors(scaling, table.theta, out.head_dim);
   const double attention = TRY(FloatOr("rope.scaling.attn_factor", 1));
   table.scale = YarnAttentionFactor(factor) * attention;
+  // What config.json calls mscale_all_dim, mscale being 1.
+  const double all_dim = TRY(FloatOr("rope.scaling.yarn_log_multiplier", 0));
+  if (all_dim != 0) table.scale /= YarnAttentionFactor(factor, all_dim);
   return table;
 }
 

@@ -19,8 +19,12 @@ struct Recognised {
 
 Result<Recognised> Recognise(const Json& config) {
   const std::string type = TRY(GetString(config, "model_type"));
+  std::string text_type;
+  if (Given(config, "text_config") && config["text_config"].is_object()) {
+    text_type = TRY(GetStringOr(config["text_config"], "model_type", ""));
+  }
   Recognised found;
-  found.architecture = FindByModelType(type, &found.wrapper);
+  found.architecture = FindByModelType(type, text_type, &found.wrapper);
   if (found.architecture == nullptr) {
     std::string known;
     for (const Architecture* architecture : Architectures()) {
@@ -37,6 +41,18 @@ Result<Recognised> Recognise(const Json& config) {
                        std::string(class_name) + "\"]");
   }
   return found;
+}
+
+// The model types that the text of this kind of multimodal model may have.
+std::string TextTypes(std::string_view wrapper_type) {
+  std::string types;
+  for (const Architecture* architecture : Architectures()) {
+    const HuggingFaceSide& side = architecture->hugging_face;
+    const bool inside = std::ranges::any_of(
+        side.wrappers, [&](const Wrapper& wrapper) { return wrapper.model_type == wrapper_type; });
+    if (inside) types += (types.empty() ? "" : ", ") + std::string(side.model_type);
+  }
+  return types;
 }
 
 // The text model's part of a multimodal configuration, made whole: what the class defaults to and
@@ -58,9 +74,9 @@ Result<Json> TextConfig(const Json& config, const Recognised& found) {
   const std::string type = TRY(
       GetStringOr(text, "model_type", std::string(found.architecture->hugging_face.model_type)));
   if (type != found.architecture->hugging_face.model_type) {
-    return Unsupported("'text_config' is of model_type '" + type + "'; a " +
-                       std::string(found.wrapper->model_type) + " model's text is " +
-                       std::string(found.architecture->hugging_face.model_type));
+    return Unsupported("'text_config' is of model_type '" + type + "'; of a " +
+                       std::string(found.wrapper->model_type) +
+                       " model these are supported: " + TextTypes(found.wrapper->model_type));
   }
   return text;
 }

@@ -170,6 +170,17 @@ Result<void> ReadWindows(const Json& config, int64_t window,
   return {};
 }
 
+Result<void> ReadOneWindow(const Json& config, int64_t window, ModelConfig& out) {
+  TRY(ReadWindows(
+      config, window, [&](int64_t) { return window != 0; }, out));
+  for (const LayerConfig& layer : out.layers) {
+    if (layer.window == window) continue;
+    return Unsupported("'layer_types' contradicts 'sliding_window' " + std::to_string(window) +
+                       ", which holds for every layer");
+  }
+  return {};
+}
+
 Result<void> ReadQwenWindows(const Json& config, ModelConfig& out) {
   const bool used = TRY(BoolOr(config, "use_sliding_window", false));
   if (!used)

@@ -38,6 +38,8 @@ Result<RopeTable> ReadRopeTable(const Json& rope, const std::string& where, doub
 // The windows of all layers: by 'layer_types' where given, else by `is_local`.
 Result<void> ReadWindows(const Json& config, int64_t window,
                          const std::function<bool(int64_t layer)>& is_local, ModelConfig& out);
+// The same window for every layer, 0 for none; 'layer_types' may not say otherwise.
+Result<void> ReadOneWindow(const Json& config, int64_t window, ModelConfig& out);
 // The same for Qwen's dense models: windows from layer 'max_window_layers' on, when
 // 'use_sliding_window' is set.
 Result<void> ReadQwenWindows(const Json& config, ModelConfig& out);

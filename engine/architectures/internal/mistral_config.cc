@@ -20,7 +20,7 @@ constexpr std::string_view kRead[] = {
     "norm_eps",     "vocab_size",      "rope_theta",
     "yarn",         "max_seq_len",     "max_position_embeddings",
     "moe",          "tied_embeddings", "sliding_window",
-    "quantization",
+    "quantization", "llama_4_scaling",
 };
 
 // Of the parts that are not text, and of training.
@@ -93,6 +93,14 @@ Result<void> ReadExperts(const Json& moe, ModelConfig& out) {
   return {};
 }
 
+Result<void> ReadQueryScale(const Json& scaling, ModelConfig& out) {
+  if (!scaling.is_object()) return Unsupported("not an object");
+  TRY(RefuseUnknownKeys(scaling, {"original_max_position_embeddings", "beta"}));
+  out.query_scale.beta = TRY(Number(scaling, "beta"));
+  out.query_scale.length = TRY(GetInt(scaling, "original_max_position_embeddings"));
+  return {};
+}
+
 Result<void> ReadParams(const Json& params, ModelConfig& out) {
   constexpr int64_t kDefaultPositions = 128'000;
   out.hidden_size = TRY(GetInt(params, "dim"));
@@ -114,6 +122,9 @@ Result<void> ReadParams(const Json& params, ModelConfig& out) {
   out.ropes[0].theta = TRY(NumberOr(params, "rope_theta", 10000.0));
   if (!(out.ropes[0].theta >= 1)) return Unsupported("'rope_theta' is below 1");
   if (Given(params, "yarn")) TRY(ReadYarn(params["yarn"], out).WithContext("'yarn'"));
+  if (Given(params, "llama_4_scaling")) {
+    TRY(ReadQueryScale(params["llama_4_scaling"], out).WithContext("'llama_4_scaling'"));
+  }
   if (Given(params, "moe")) TRY(ReadExperts(params["moe"], out).WithContext("'moe'"));
   return ReadWindow(params, out);
 }

@@ -112,6 +112,10 @@ class CpuDevice : public Device {
     attention_.Rope(x, n_heads, head_dim, table);
     return {};
   }
+  Result<void> ScaleByPosition(float* x, int64_t width, const PositionScale& scale) override {
+    attention_.ScaleByPosition(x, width, scale);
+    return {};
+  }
   Result<void> StoreKv(const float* k, const float* v, const AttentionShape& shape,
                        float* cache) override {
     attention_.StoreKv(k, v, shape, cache);

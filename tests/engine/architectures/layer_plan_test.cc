@@ -29,12 +29,13 @@ ModelConfig Sizes(const Architecture& architecture) {
   config.layers.resize(2);
   config.layers[1].experts = true;
   config.qkv_bias = config.attention_out_bias = config.mlp_bias = config.qk_norm = true;
+  config.query_scale = {0.1, 4};
   return config;
 }
 
 bool InPlace(Op op) {
   return op == Op::kAdd || op == Op::kRope || op == Op::kBias || op == Op::kExpertBias ||
-         op == Op::kScale;
+         op == Op::kScale || op == Op::kScaleQuery;
 }
 
 bool KeepsWidth(Op op) {

@@ -84,6 +84,11 @@ TEST(MistralTest, ParamsMayHaveWindowsYarnAndExperts) {
   ASSERT_TRUE(yarn) << yarn.error().message();
   EXPECT_EQ(yarn->ropes[0].divisors.back(), 64);
   EXPECT_EQ(yarn->ropes[0].scale, 1);
+  const auto scaled = ReadMistralConfig(
+      Params("llama_4_scaling", R"({"original_max_position_embeddings": 16384, "beta": 0.1})"));
+  ASSERT_TRUE(scaled) << scaled.error().message();
+  EXPECT_EQ(scaled->query_scale.beta, 0.1);
+  EXPECT_EQ(scaled->query_scale.length, 16384);
   const auto experts =
       ReadMistralConfig(Params("moe", R"({"num_experts": 8, "num_experts_per_tok": 2})"));
   ASSERT_TRUE(experts) << experts.error().message();
@@ -95,6 +100,12 @@ TEST(MistralTest, RefusesParamsByName) {
   const std::pair<std::string, const char*> cases[] = {
       {"[]", "not a JSON object"},
       {Params("llama_4_scaling", "{}"), "'llama_4_scaling'"},
+      {Params("llama_4_scaling", "3"), "'llama_4_scaling'"},
+      {Params("llama_4_scaling", R"({"original_max_position_embeddings": 0, "beta": 0.1})"),
+       "scale by position"},
+      {Params("llama_4_scaling",
+              R"({"original_max_position_embeddings": 8, "beta": 0.1, "gamma": 1})"),
+       "gamma"},
       {Params("q_lora_rank", "1024"), "'q_lora_rank'"},
       {Params("use_biases", "true"), "'use_biases'"},
       {Params("causal", "false"), "'causal'"},

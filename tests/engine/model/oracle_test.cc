@@ -124,8 +124,9 @@ std::vector<float> InSteps(const std::string& path, int threads, size_t step,
 
 TEST(OracleTest, BatchesAndThreadsChangeNothing) {
   const std::string models = std::string(SKERRY_SOURCE_DIR) + "/tests/engine/oracle/models/";
-  for (const char* name : {"mixtral/hf", "qwen3moe-step/hf", "gemma3/hf", "gptoss/hf",
-                           "gguf-experts/model.gguf", "qwen2-window/hf", "llama-bias/hf"}) {
+  for (const char* name :
+       {"mixtral/hf", "qwen3moe-step/hf", "gemma3/hf", "gptoss/hf", "gguf-experts/model.gguf",
+        "qwen2-window/hf", "llama-bias/hf", "ministral3/native"}) {
     SCOPED_TRACE(name);
     const std::string path = models + name;
     const json golden = testing::ReadJsonFile(fs::path(path).parent_path() / "golden.json");

@@ -32,6 +32,11 @@ def mistral(**changes):
     return decoder("mistral", "MistralForCausalLM", **({"num_attention_heads": 5, "rope_theta": 1e6, "sliding_window": None} | changes))
 
 
+def ministral3(**changes):
+    return decoder("ministral3", "Ministral3ForCausalLM", **({"num_attention_heads": 4, "num_key_value_heads": 2, "sliding_window": None,
+                                                              "rope_theta": 100.0, "max_position_embeddings": 64} | changes))
+
+
 def mixtral(**changes):
     return decoder("mixtral", "MixtralForCausalLM", **({"intermediate_size": 16, "num_attention_heads": 4, "num_key_value_heads": 2,
                                                        "rope_theta": 1e6, "num_local_experts": 5, "num_experts_per_tok": 2} | changes))
@@ -83,6 +88,8 @@ def yarn(factor, original=32, **more):
     return {"rope_type": "yarn", "factor": factor, "beta_fast": 32.0, "beta_slow": 1.0, "original_max_position_embeddings": original} | more
 
 
+# `type` beside `rope_type`: files have both.
+GROWING = yarn(4.0, 8, type="yarn", mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.5)
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
 
 
@@ -205,6 +212,22 @@ CASES = {
         hf={"rename": inside("language_model."), "extra": vision()},
         wrap={"architectures": ["Mistral3ForConditionalGeneration"], "model_type": "mistral3", "image_token_index": 10,
             "spatial_merge_size": 2, "vision_feature_layer": -1, "vision_config": {"model_type": "pixtral", "hidden_size": 3}}),
+    "ministral3": Case(
+        "queries that grow with the position (llama_4_scaling), five steps within the prompt; YaRN without a magnitude",
+        ministral3(rope_scaling=GROWING), publish=version5, prompt=40,
+        native={"yarn": {"factor": 4, "original_max_position_embeddings": 8, "beta": 32, "alpha": 1, "apply_scale": False},
+                "llama_4_scaling": {"original_max_position_embeddings": 8, "beta": 0.5}},
+        gguf={}),
+    "ministral3-wrapper": Case(
+        "the same inside Mistral3ForConditionalGeneration, without what equals the class's defaults",
+        ministral3(num_attention_heads=32, num_key_value_heads=8, head_dim=8, tie_word_embeddings=True,
+                   rope_scaling=GROWING | {"mscale_all_dim": 0.5, "max_position_embeddings": 64}),
+        publish=lambda config: without("rms_norm_eps", "hidden_act", "num_attention_heads", "num_key_value_heads", "architectures", "dtype",
+                                       "sliding_window")(version5(config)),
+        hf={"rename": inside("language_model."), "extra": vision()}, prompt=40,
+        wrap={"architectures": ["Mistral3ForConditionalGeneration"], "model_type": "mistral3", "dtype": "bfloat16", "image_token_index": 10,
+            "multimodal_projector_bias": False, "projector_hidden_act": "gelu", "spatial_merge_size": 2, "vision_feature_layer": -1,
+            "vision_config": {"model_type": "pixtral", "hidden_size": 3}}),
     "mixtral": Case(
         "five experts, two used",
         mixtral(), gguf={}),

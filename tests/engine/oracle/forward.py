@@ -25,6 +25,7 @@ class Model:
     ropes: list = field(default_factory=list)    # per layer
     windows: list = field(default_factory=list)  # per layer: how many positions a query sees, itself included; None: all
     score_scale: float = 0                       # of q . k
+    query_growth: tuple = None                   # (beta, length): queries grow by 1 + beta ln(1 + floor(position / length))
     embed_scale: float = 1
     activation: str = "silu"
     norm_offset: float = 0                       # added to the weights of RMS norms
@@ -129,6 +130,14 @@ ACTIVATIONS = {
 }
 
 
+def grown(q, growth):  # [tokens, heads, head_dim]
+    """Llama 4's attention temperature, as Ministral 3 has it: the longer the context, the sharper the attention."""
+    if growth is None:
+        return q
+    beta, length = growth
+    return q * (1 + beta * np.log(1 + np.arange(len(q)) // length))[:, None, None]
+
+
 def soft_cap(x, cap):
     return x if cap is None else cap * np.tanh(x / cap)
 
@@ -205,7 +214,7 @@ def logits(model, tokens):
         v = linear(model, h, p + "v").reshape(len(tokens), model.kv_heads, model.head_dim)
         if p + "q_norm" in w:
             q, k = norm(q, p + "q_norm"), norm(k, p + "k_norm")
-        q, k = rotate(q, model.ropes[layer]), rotate(k, model.ropes[layer])
+        q, k = grown(rotate(q, model.ropes[layer]), model.query_growth), rotate(k, model.ropes[layer])
         h = linear(model, attention(model, layer, q, k, v), p + "o")
         x = x + (norm(h, p + "attention_post_norm") if p + "attention_post_norm" in w else h)
         h = norm(x, p + "mlp_norm")

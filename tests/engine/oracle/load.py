@@ -100,6 +100,7 @@ def spread(scale, shape, block):
 DEFAULTS = {
     "llama": {"rms_norm_eps": 1e-6, "rope_theta": 1e4},
     "mistral": {"rms_norm_eps": 1e-6, "rope_theta": 1e4, "num_key_value_heads": 8, "sliding_window": 4096},
+    "ministral3": {"rms_norm_eps": 1e-5, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128},
     "mixtral": {"rms_norm_eps": 1e-5, "rope_theta": 1e6, "num_key_value_heads": 8, "num_experts_per_tok": 2},
     "qwen2": {"rms_norm_eps": 1e-6, "rope_theta": 1e4, "num_key_value_heads": 32, "max_window_layers": 28},
     "qwen3": {"rms_norm_eps": 1e-6, "rope_theta": 1e4, "num_key_value_heads": 32, "head_dim": 128, "max_window_layers": 28},
@@ -138,6 +139,9 @@ def load_hf(folder):
     model.activation = ACTIVATION[config.get("hidden_activation") or config.get("hidden_act", "silu")]
     model.experts_used = config.get("num_experts_per_tok", 0)
     windows_and_ropes(model, config)
+    if family == "ministral3":
+        parameters = config["rope_parameters"]
+        model.query_growth = parameters["llama_4_scaling_beta"], parameters["original_max_position_embeddings"]
     if family == "mixtral" or config.get("norm_topk_prob"):
         model.routing = "renormalised"
     if family == "gpt_oss":
@@ -166,6 +170,7 @@ def windows_and_ropes(model, config):
     sliding = [kind == "sliding_attention" for kind in config.get("layer_types") or []]
     if not sliding:
         sliding = {"mistral": [True for _ in layers],
+                   "ministral3": [True for _ in layers],
                    "mixtral": [True for _ in layers],
                    "gemma3_text": [(i + 1) % config.get("sliding_window_pattern", 1) != 0 for i in layers],
                    "gpt_oss": [i % 2 == 0 for i in layers]}.get(
@@ -227,6 +232,9 @@ def load_native(folder):
                    "original_max_position_embeddings": scaling["original_max_position_embeddings"],
                    "attention_factor": None if scaling.get("apply_scale", True) else 1.0}
     model.ropes = [rope(model.head_dim, params["rope_theta"], scaling)] * model.layers
+    growth = params.get("llama_4_scaling")
+    if growth:
+        model.query_growth = growth["beta"], growth["original_max_position_embeddings"]
     for layer in range(model.layers):
         weights[f"{layer}.q.weight"] = unpair(weights[f"{layer}.q.weight"], model.heads)
         weights[f"{layer}.k.weight"] = unpair(weights[f"{layer}.k.weight"], model.kv_heads)
@@ -300,6 +308,10 @@ def gguf_windows_and_ropes(model, key):
         "original_max_position_embeddings": key("rope.scaling.original_context_length"),
         "beta_fast": key("rope.scaling.yarn_beta_fast"), "beta_slow": key("rope.scaling.yarn_beta_slow"),
         "truncate": model.family != "gpt-oss"}
+    if key("rope.scaling.yarn_log_multiplier"):  # mscale_all_dim, mscale being 1
+        scaling |= {"mscale": 1.0, "mscale_all_dim": key("rope.scaling.yarn_log_multiplier")}
+    if key("attention.temperature_scale"):  # stored as F32
+        model.query_growth = key("attention.temperature_scale"), key("rope.scaling.original_context_length")
     whole = rope(model.head_dim, theta, scaling, key("context_length"))
     if "rope_freqs" in model.weights:
         whole = Rope(whole.frequencies / model.weights.pop("rope_freqs"))

@@ -213,7 +213,7 @@ def write_native(folder, config, weights, more, fp8=None, shards=1):
 
 # GGUF
 
-ARCHITECTURES = {"llama": "llama", "mistral": "llama", "mixtral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "qwen3_moe": "qwen3moe",
+ARCHITECTURES = {"llama": "llama", "mistral": "llama", "ministral3": "mistral3", "mixtral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "qwen3_moe": "qwen3moe",
                  "gemma3_text": "gemma3", "gpt_oss": "gpt-oss", "bert": "bert"}
 GGUF = [(r"model\.embed_tokens", "token_embd"), (r"model\.norm", "output_norm"), (r"lm_head", "output"), (r"model\.layers", "blk"),
         (r"input_layernorm", "attn_norm"), (r"self_attn\.o_proj", "attn_output"), (r"self_attn\.([qkv])_proj", r"attn_\1"),
@@ -253,7 +253,7 @@ def gguf_weights(config, weights):
     family, merged = config["model_type"], {}
     for name, values in without_interleaving(weights):
         new = gguf_name(name, family)
-        if ARCHITECTURES[family] == "llama" and re.search(r"attn_[qk]\.", new):
+        if ARCHITECTURES[family] in ("llama", "mistral3") and re.search(r"attn_[qk]\.", new):
             values = pair(values, config["num_attention_heads" if "attn_q." in new else "num_key_value_heads"])
         if family == "gemma3_text" and "norm" in new:
             values = values + 1
@@ -299,6 +299,8 @@ def gguf_keys(config, architecture):
         add("rope.scaling.original_context_length", "u32", scaling.get("original_max_position_embeddings"))
         add("rope.scaling.yarn_beta_fast", "f32", scaling.get("beta_fast"))
         add("rope.scaling.yarn_beta_slow", "f32", scaling.get("beta_slow"))
+        add("rope.scaling.yarn_log_multiplier", "f32", scaling.get("mscale_all_dim"))
+        add("attention.temperature_scale", "f32", scaling.get("llama_4_scaling_beta"))
     return keys
 
 

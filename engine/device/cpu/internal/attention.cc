@@ -77,6 +77,16 @@ void BatchAttention::Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t t
   });
 }
 
+void BatchAttention::ScaleByPosition(float* x, int64_t width, const PositionScale& scale) const {
+  for (size_t row = 0; row < rows_.size(); ++row) {
+    const auto steps = static_cast<double>(rows_[row].position / scale.length);
+    if (steps == 0) continue;  // most rows of most prompts
+    const auto factor = static_cast<float>(1 + scale.beta * std::log1p(steps));
+    float* const values = x + static_cast<int64_t>(row) * width;
+    for (int64_t i = 0; i < width; ++i) values[i] *= factor;
+  }
+}
+
 void BatchAttention::StoreKv(const float* k, const float* v, const AttentionShape& shape,
                              float* cache) const {
   const int64_t width = shape.n_kv_heads * shape.head_dim;

@@ -18,6 +18,7 @@ class BatchAttention {
 
   void SetBatch(const Batch& batch);
   void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t table);
+  void ScaleByPosition(float* x, int64_t width, const PositionScale& scale) const;
   void StoreKv(const float* k, const float* v, const AttentionShape& shape, float* cache) const;
   void Attention(const float* q, const AttentionShape& shape, const float* sinks,
                  const float* cache, float* out);

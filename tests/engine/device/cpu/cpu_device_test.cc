@@ -130,6 +130,22 @@ TEST(CpuDeviceTest, MatMulMatchesTheDefinition) {
   }
 }
 
+TEST(CpuDeviceTest, ScaleByPositionMatchesTheDefinition) {
+  const auto device = Cpu(2);
+  const BlockId blocks[] = {0};
+  const BatchSequence sequences[] = {{0, 3, 6, blocks}, {3, 2, 100000, blocks}};
+  ASSERT_TRUE(device->SetBatch({5, sequences, {}}));
+  const std::vector<float> x = Random(5 * 3, 7);
+  std::vector<float> out = x;
+  ASSERT_TRUE(device->ScaleByPosition(out.data(), 3, {0.3, 7}));
+  const double floors[] = {0, 1, 1, 14285, 14285};  // of positions 6, 7, 8, 100000 and 100001
+  for (int64_t i = 0; i < 15; ++i) {
+    const double expected = x[i] * (1 + 0.3 * std::log(1 + floors[i / 3]));
+    EXPECT_NEAR(out[i], expected, 1e-6 * std::abs(expected));
+  }
+  EXPECT_EQ(out[2], x[2]);
+}
+
 TEST(CpuDeviceTest, RopeRotatesPairs) {
   const auto device = Cpu(2);
   const double plain[] = {5.0, 5.0, 5.0};
