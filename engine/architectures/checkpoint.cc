@@ -226,6 +226,13 @@ Result<void> Checkpoint::PairScales() {
       if (it != sources_.end() && FindDType(it->second.type)) found = &it->second;
     }
     const std::string what = "'" + source.file + "': tensor '" + source.spelled + "'";
+    const std::string entry = UnquantisedEntry(config_.quantization, source.spelled);
+    if (!entry.empty()) {
+      return Error(ErrorCode::kCorrupt,
+                   what + " is " + source.type + ", but '" + config_.quantization.unquantised_key +
+                       "' of the configuration lists '" + entry +
+                       "' as not quantised: they do not belong together; get both from one place");
+    }
     if (found == nullptr) {
       return Error(ErrorCode::kInvalidArgument,
                    what + " is " + source.type + " without a scale beside it");
@@ -336,13 +343,6 @@ Result<Tensor> Checkpoint::Make(const Source& source, const Place& place,
   }
   Tensor tensor{
       *FindDType(source.type), {shape.begin(), shape.end()}, bytes, source.mapping, source.scales};
-  const bool whole = source.scales.block_rows >= source.shape[0];
-  if (place.interleaved_heads > 0 && source.scales && !whole) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "'" + source.file + "': tensor '" + source.spelled +
-                     "' has a scale for each row or tile; in this layout one for the whole is "
-                     "supported");
-  }
   const bool aligned =
       reinterpret_cast<uintptr_t>(bytes.data()) % DTypeAlignment(tensor.dtype) == 0;
   if (aligned && place.interleaved_heads == 0 && place.form == Form::kWhole) {
@@ -351,6 +351,7 @@ Result<Tensor> Checkpoint::Make(const Source& source, const Place& place,
   auto copy = std::make_shared<std::vector<uint8_t>>(bytes.begin(), bytes.end());
   if (place.interleaved_heads > 0) {
     *copy = internal::SplitPairs(bytes, place.interleaved_heads, shape[0]);
+    tensor.scales = internal::SplitPairs(source.scales, place.interleaved_heads, tensor.shape);
   } else if (place.form != Form::kWhole) {
     const int64_t element_bytes = BlockOf(tensor.dtype).bytes;
     *copy = internal::EveryOther(bytes, element_bytes, place.form == Form::kOddRows);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/architectures/internal/hf_reader.h"
+#include "engine/architectures/internal/module_pattern.h"
 
 namespace skerry::engine {
 namespace {
@@ -14,6 +15,9 @@ using internal::Given;
 using internal::Unsupported;
 
 constexpr int64_t kMaxBlock = 1 << 16;
+// Above every published list.
+constexpr size_t kMaxUnquantised = 1 << 16;
+constexpr size_t kMaxEntryBytes = 1024;
 
 constexpr std::string_view kWeight = ".weight";
 // "weight_scale_inv" multiplies, too, despite its name.
@@ -22,8 +26,12 @@ constexpr std::string_view kWeightScales[] = {".weight_scale", ".weight_scale_in
 constexpr std::string_view kActivationScales[] = {
     ".input_scale", ".activation_scale", ".qscale_act", ".output_scale", ".k_scale", ".v_scale"};
 
+// The modules that are stored unquantised. Their tensors' types say so, too; the two are compared.
+constexpr std::string_view kUnquantisedKeys[] = {"ignored_layers", "modules_to_not_convert",
+                                                 "exclude_modules", "ignore"};
+
 // Keys whose value does not change the weights: bookkeeping, rounding of activations and of keys
-// and values, and the modules that are stored unquantised, which their tensors' types say, too.
+// and values.
 constexpr std::string_view kFp8Keys[] = {
     "quant_method",
     "activation_scheme",
@@ -53,6 +61,24 @@ Result<void> CheckKeys(const Json& json, std::span<const std::string_view> known
   for (const auto& [key, value] : json.items()) {
     if (value.is_null() || std::ranges::find(known, key) != known.end()) continue;
     return Unsupported("'" + key + "' is not known; it may change what the weights mean");
+  }
+  return {};
+}
+
+// One list at most is expected; several would be one.
+Result<void> ReadUnquantised(const Json& json, Quantization& out) {
+  for (const std::string_view key : kUnquantisedKeys) {
+    if (!Given(json, key)) continue;
+    const Json& list = json[key];
+    const bool good =
+        list.is_array() && list.size() <= kMaxUnquantised &&
+        std::ranges::all_of(list, [](const Json& entry) {
+          return entry.is_string() && entry.get_ref<const std::string&>().size() <= kMaxEntryBytes;
+        });
+    if (!good) return Unsupported("'" + std::string(key) + "' is not a list of module names");
+    for (const Json& entry : list) out.unquantised.push_back(entry.get<std::string>());
+    if (!out.unquantised_key.empty()) out.unquantised_key += "' and '";
+    out.unquantised_key += key;
   }
   return {};
 }
@@ -155,6 +181,7 @@ Result<Quantization> Read(const Json& json) {
         "' is not supported; fp8, compressed-tensors (float-quantized), modelopt (FP8) and mxfp4 "
         "are. Use the model's original weights or a GGUF of them");
   }
+  TRY(ReadUnquantised(json, out));
   return out;
 }
 
@@ -187,6 +214,15 @@ Result<Quantization> ReadNativeQuantization(const Json& params) {
     return out;
   };
   return read().WithContext("'quantization'");
+}
+
+std::string UnquantisedEntry(const Quantization& quantization, std::string_view weight_name) {
+  const std::optional<std::string> module = Stem(weight_name, kWeight);
+  if (!module) return "";
+  for (const std::string& entry : quantization.unquantised) {
+    if (internal::NamesModule(entry, *module)) return entry;
+  }
+  return "";
 }
 
 std::vector<std::string> ScaleNames(std::string_view weight_name) {

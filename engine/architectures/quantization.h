@@ -22,6 +22,9 @@ struct Quantization {
   // or one for a row).
   int64_t block_rows = 0;
   int64_t block_cols = 0;
+  // The modules that are stored unquantised, as the configuration lists them, and its key for that.
+  std::vector<std::string> unquantised = {};
+  std::string unquantised_key = {};
 };
 
 // 'quantization_config' of config.json: quant_method fp8, compressed-tensors (format
@@ -31,6 +34,13 @@ Result<Quantization> ReadQuantization(const Json& config);
 
 // The same of Mistral's params.json, 'quantization'.
 Result<Quantization> ReadNativeQuantization(const Json& params);
+
+// The entry of the list of unquantised modules that names the module of this weight or one around
+// it; empty when there is none. An entry is a path ("lm_head", "model.layers.0.mlp.gate", or the
+// end of one: "gate"), a pattern with '*', or a regular expression after "re:" that is matched from
+// the beginning; of these only what literal characters, '.', ".*", '^' and '$' can say is
+// understood, and any other is taken to name nothing.
+std::string UnquantisedEntry(const Quantization& quantization, std::string_view weight_name);
 
 // The names under which the factors of "X.weight" may be stored.
 std::vector<std::string> ScaleNames(std::string_view weight_name);

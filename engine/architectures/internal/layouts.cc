@@ -17,6 +17,23 @@ std::vector<uint8_t> SplitPairs(std::span<const uint8_t> bytes, int64_t n_heads,
   return out;
 }
 
+Scales SplitPairs(const Scales& scales, int64_t n_heads, std::span<const int64_t> shape) {
+  if (!scales || scales.block_rows >= shape[0]) return scales;
+  // A tile's rows part: from now on each row has factors of its own.
+  const int64_t per_row = (shape[1] + scales.block_cols - 1) / scales.block_cols;
+  std::vector<float> rows;
+  rows.reserve(shape[0] * per_row);
+  for (int64_t row = 0; row < shape[0]; ++row) {
+    const float* const factors = scales.Row(row, shape[1]);
+    rows.insert(rows.end(), factors, factors + per_row);
+  }
+  const std::vector<uint8_t> moved =
+      SplitPairs({reinterpret_cast<const uint8_t*>(rows.data()), rows.size() * sizeof(float)},
+                 n_heads, shape[0]);
+  std::memcpy(rows.data(), moved.data(), moved.size());
+  return {std::make_shared<const std::vector<float>>(std::move(rows)), 1, scales.block_cols};
+}
+
 std::vector<uint8_t> EveryOther(std::span<const uint8_t> bytes, size_t item_bytes, bool second) {
   std::vector<uint8_t> out;
   out.reserve(bytes.size() / 2);

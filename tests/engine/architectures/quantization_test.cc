@@ -5,9 +5,13 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "appliance/base/testing/fixtures.h"
 #include "engine/architectures/checkpoint.h"
+#include "engine/architectures/internal/layouts.h"
 
 namespace skerry::engine {
 namespace {
@@ -96,6 +100,93 @@ TEST(QuantizationTest, RefusesTheRestByName) {
               HasSubstr("'qformat_weight' is 'nvfp4'"));
 }
 
+TEST(QuantizationTest, ReadsTheListOfUnquantisedModules) {
+  const Result<Quantization> fp8 = Read(
+      Json::parse(R"({"quant_method":"fp8","modules_to_not_convert":["lm_head","model.vision"]})"));
+  ASSERT_TRUE(fp8) << fp8.error().message();
+  EXPECT_THAT(fp8->unquantised, ElementsAre("lm_head", "model.vision"));
+  EXPECT_EQ(fp8->unquantised_key, "modules_to_not_convert");
+  EXPECT_EQ(Read(Compressed())->unquantised_key, "ignore");
+  EXPECT_TRUE(Read(Json::parse(R"({"quant_method":"fp8","ignored_layers":null})")));
+  for (const char* list : {R"("lm_head")", "[1]", R"({"a":"b"})", "[null]"}) {
+    Json json = {{"quant_method", "fp8"}};
+    json["ignored_layers"] = Json::parse(list);
+    EXPECT_THAT(Read(json).error().message(), HasSubstr("'ignored_layers' is not a list")) << list;
+  }
+}
+
+TEST(QuantizationTest, EntriesNameModules) {
+  struct Case {
+    const char* entry;
+    const char* weight;
+    bool named;
+  };
+  const char* gate = "model.layers.0.mlp.gate.weight";
+  const char* gate_proj = "model.layers.0.mlp.gate_proj.weight";
+  const char* inside = "language_model.model.layers.0.mlp.gate.weight";
+  const Case cases[] = {
+      {"lm_head", "lm_head.weight", true},
+      {"lm_head", "language_model.lm_head.weight", true},
+      {"head", "lm_head.weight", false},
+      {"gate", gate, true},
+      {"gate", gate_proj, false},
+      {"model.layers.0", gate_proj, true},
+      {"model.layers.0.mlp.gate", inside, true},
+      {"model.layers.1", "model.layers.10.mlp.gate.weight", false},
+      {"layers.0.mlp.gate", "layers.0.mlp.gate_up.gate.weight", false},
+      {"*lm_head*", "lm_head.weight", true},
+      {"model.layers.*.mlp", gate_proj, true},
+      {"model.layers.*.ml", gate_proj, false},
+      {"*.gate", gate_proj, false},
+      {"*.gate", gate, true},
+      {"re:.*lm_head", "lm_head.weight", true},
+      {"re:.*gate$", gate, true},
+      {"re:.*gate$", gate_proj, false},
+      {"re:.*gate", gate_proj, true},
+      {"re:^model\\.layers\\.0\\..*", gate, true},
+      {"re:gate", gate, false},          // from the beginning only
+      {"re:.*(gate|up)$", gate, false},  // more than is understood
+      {"", gate, false},
+      {"re:", gate, true},
+      {"gate", "model.layers.0.mlp.gate.bias", false},
+  };
+  for (const Case& c : cases) {
+    Quantization quantization;
+    quantization.unquantised = {"other", c.entry};
+    EXPECT_EQ(UnquantisedEntry(quantization, c.weight), c.named ? c.entry : "")
+        << c.entry << " " << c.weight;
+  }
+  // Many patterns against a long name: no more than the product of their lengths.
+  Quantization many;
+  many.unquantised.assign(100, "re:" + std::string(200, 'a') + ".*a.*a.*a.*a.*b$");
+  EXPECT_EQ(UnquantisedEntry(many, std::string(5000, 'a') + ".weight"), "");
+}
+
+// The file says FP8, the configuration that it is not quantised.
+TEST(QuantizationTest, ListedMatricesOfFp8AreRefused) {
+  namespace fs = std::filesystem;
+  const fs::path original =
+      fs::path(SKERRY_SOURCE_DIR) / "tests/engine/oracle/models/fp8-static/hf";
+  const skerry::testing::TemporaryDirectory folder;
+  fs::copy(original / "model.safetensors", folder.path());
+  Json config;
+  std::ifstream(original / "config.json") >> config;
+  const auto open = [&](const char* entry) {
+    config["quantization_config"]["ignored_layers"] = {"lm_head", entry};
+    std::ofstream(folder.path() + "/config.json") << config;
+    return Checkpoint::Open(folder.path());
+  };
+  const Result<Checkpoint> listed = open("model.layers.1.mlp.up_proj");
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(
+      listed.error().message(),
+      HasSubstr("model.safetensors': tensor 'model.layers.1.mlp.up_proj.weight' is F8_E4M3, "
+                "but 'ignored_layers' of the configuration lists "
+                "'model.layers.1.mlp.up_proj' as not quantised"));
+  EXPECT_TRUE(open("model.layers.2"));  // there is none
+}
+
 TEST(QuantizationTest, KnowsWhatBelongsToAMatrix) {
   EXPECT_THAT(
       ScaleNames("a.q_proj.weight"),
@@ -141,6 +232,39 @@ TEST(QuantizationTest, ScalesFitTheirMatrix) {
   EXPECT_FALSE(ScalesOf(tiles, {3, 5}, {2, 1}, {1, 2}));
   EXPECT_FALSE(ScalesOf(plain, {3, 5}, {1}, {INFINITY}));
   EXPECT_FALSE(ScalesOf(plain, {3, 5}, {1}, {NAN}));
+}
+
+// Rows of q and k that change places take their factors along, whatever the tiles are.
+TEST(QuantizationTest, ScalesMoveWithTheirRows) {
+  constexpr int64_t kRows = 12;
+  constexpr int64_t kCols = 5;
+  constexpr int64_t kHeads = 2;
+  std::vector<uint8_t> codes(kRows * kCols);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint8_t>(i);
+  const int64_t shape[] = {kRows, kCols};
+  const std::pair<int64_t, int64_t> tiles[] = {{1, kCols}, {1, 2},         {4, 2},
+                                               {5, 3},     {kRows, kCols}, {kRows, 2}};
+  for (const auto& [rows, cols] : tiles) {
+    std::vector<float> values((kRows + rows - 1) / rows * ((kCols + cols - 1) / cols));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = 1.0F + static_cast<float>(i);
+    const Scales scales{std::make_shared<const std::vector<float>>(values), rows, cols};
+    const std::vector<float> before =
+        ToFloats({DType::kF8E4M3, {kRows, kCols}, codes, nullptr, scales});
+    const std::vector<uint8_t> moved = internal::SplitPairs(codes, kHeads, kRows);
+    const std::vector<float> after = ToFloats({DType::kF8E4M3,
+                                               {kRows, kCols},
+                                               moved,
+                                               nullptr,
+                                               internal::SplitPairs(scales, kHeads, shape)});
+    // The definition: of each head the first of all pairs, then the second.
+    const int64_t from[] = {0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11};
+    for (int64_t row = 0; row < kRows; ++row) {
+      for (int64_t c = 0; c < kCols; ++c) {
+        EXPECT_EQ(after[row * kCols + c], before[from[row] * kCols + c]) << rows << " x " << cols;
+      }
+    }
+  }
+  EXPECT_FALSE(internal::SplitPairs(Scales(), kHeads, shape));
 }
 
 // A checkpoint of every scheme: matrices come with factors, and the tensors that hold them have no

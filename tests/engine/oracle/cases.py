@@ -318,6 +318,9 @@ CASES = {
     "fp8-native": Case(
         "Mistral's own layout: qscale_weight and qscale_act",
         mistral(**FP8_SHAPE), hf=None, native={"fp8": "native", "quantization": {"qformat_weight": "fp8_e4m3", "qscheme_act": "TENSOR"}}),
+    "fp8-native-rows": Case(
+        "the same with a scale per row, which moves with the rows of q and k",
+        mistral(**FP8_SHAPE), hf=None, native={"fp8": "native-rows", "quantization": {"qformat_weight": "fp8_e4m3", "qscheme_act": "NO_SCALES"}}),
     "gguf-split": Case(
         "three parts",
         llama(), hf=None, gguf={"split": 3}),

@@ -156,6 +156,7 @@ FP8 = {
     "static": ("weight_scale", "F32", "scalar", "input_scale"),
     "mistral": ("weight_scale_inv", "BF16", "scalar", "activation_scale"),
     "native": ("qscale_weight", "F32", "scalar", "qscale_act"),
+    "native-rows": ("qscale_weight", "F32", "rows", None),
 }
 BLOCK = 16  # rows and columns per scale
 
