@@ -185,6 +185,11 @@ Result<void> Checkpoint::OpenMistral(const std::string& path) {
   folder_ = path;
   const std::string params = TRY(ReadOptional(path + "/params.json"));
   config_ = TRY(internal::ReadMistralConfig(params).WithContext("'" + path + "/params.json'"));
+  if (Exists(path + "/consolidated.safetensors.index.json")) {
+    const std::vector<SafetensorsFile> files = TRY(OpenSafetensorsFolder(path, "consolidated"));
+    for (const SafetensorsFile& file : files) TRY(AddSafetensors(file));
+    return CheckSources();
+  }
   const std::vector<std::string> paths = TRY(ListConsolidated(path));
   if (paths.empty()) {
     return Error(ErrorCode::kNotFound,
@@ -322,7 +327,8 @@ Result<const Checkpoint::Source*> Checkpoint::Find(const std::string& name,
   if (it == sources_.end()) {
     return Error(ErrorCode::kNotFound, "'" + (gguf_ ? gguf_->path() : folder_) +
                                            "' has no tensor '" + name + "', expected with shape " +
-                                           ShapeString(shape));
+                                           ShapeString(shape) +
+                                           "; is a file of the checkpoint missing or of another?");
   }
   const Source& source = it->second;
   if (!std::equal(shape.begin(), shape.end(), source.shape.begin(), source.shape.end())) {

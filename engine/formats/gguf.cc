@@ -86,17 +86,21 @@ Result<void> GgufFile::OpenOtherParts(int64_t n_parts) {
                  file + " says of itself that it is " + which + ": it was renamed or mixed up");
   }
   if (number != 0) {
-    return Error(ErrorCode::kInvalidArgument,
-                 file + " is " + which + "; open the first, " + Quoted(name->Part(1)));
+    const Result<MappedFile> first = MappedFile::Open(name->Part(1));
+    const bool missing = !first && first.error().code() == ErrorCode::kNotFound;
+    return Error(missing ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument,
+                 file + " is " + which +
+                     (missing ? "; the first is missing, " : "; open the first, ") +
+                     Quoted(name->Part(1)) + (missing ? ": " + std::string(kCopyAgain) : ""));
   }
   const int64_t n_tensors = TRY(GetInt(kPartTensorsKey));
   std::vector<std::shared_ptr<const void>> mappings = {mapping_};
   for (int part = 2; part <= name->count; ++part) {
     Result<GgufFile> opened = OpenOne(name->Part(part));
     if (!opened && opened.error().code() == ErrorCode::kNotFound) {
-      return Error(ErrorCode::kNotFound, Quoted(name->Part(part)) + " is missing: part " +
-                                             std::to_string(part) + " of " +
-                                             std::to_string(n_parts));
+      return Error(ErrorCode::kNotFound,
+                   Quoted(name->Part(part)) + " is missing: part " + std::to_string(part) + " of " +
+                       std::to_string(n_parts) + "; " + std::string(kCopyAgain));
     }
     if (!opened) return opened.error();
     mappings.push_back(opened->mapping_);

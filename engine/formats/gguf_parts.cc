@@ -48,10 +48,11 @@ std::vector<std::string> GgufCheckpoints(std::span<const std::string> names) {
   for (const std::string& name : names) {
     if (!name.ends_with(kSuffix)) continue;
     const std::optional<GgufPartName> part = ParseGgufPartName(name);
-    if (part && part->number > 1 && std::ranges::find(names, part->Part(1)) != names.end()) {
-      continue;
+    bool earlier = false;  // a part before it is there
+    for (int other = 1; part && other < part->number && !earlier; ++other) {
+      earlier = std::ranges::find(names, part->Part(other)) != names.end();
     }
-    out.push_back(name);
+    if (!earlier) out.push_back(name);
   }
   return out;
 }

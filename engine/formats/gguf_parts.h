@@ -22,7 +22,7 @@ struct GgufPartName {
 // Nothing when the name is not that of a part.
 std::optional<GgufPartName> ParseGgufPartName(std::string_view name);
 
-// Which of a folder's files to open: every .gguf file but the later parts of one whose first part
+// Which of a folder's files to open: every .gguf file but the parts of one of which an earlier part
 // is there, too. In the order given.
 std::vector<std::string> GgufCheckpoints(std::span<const std::string> names);
 

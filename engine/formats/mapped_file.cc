@@ -16,7 +16,9 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   if (!S_ISREG(info.st_mode)) {
     return Error(ErrorCode::kInvalidArgument, "'" + path + "' is not a regular file");
   }
-  if (info.st_size == 0) return Error(ErrorCode::kCorrupt, "'" + path + "' is empty");
+  if (info.st_size == 0) {
+    return Error(ErrorCode::kCorrupt, "'" + path + "' is empty; " + std::string(kCopyAgain));
+  }
   const auto size_bytes = static_cast<size_t>(info.st_size);
   void* data = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) return ErrnoError("cannot map '" + path + "'", errno);

@@ -14,6 +14,9 @@
 
 namespace skerry::engine {
 
+// What to do about a file of a checkpoint that is not whole, for the end of messages.
+inline constexpr std::string_view kCopyAgain = "copy or download it again";
+
 class MappedFile {
  public:
   // Follows symbolic links (a Hugging Face cache is made of them). kNotFound, kDenied, kIo;

@@ -15,9 +15,8 @@ namespace {
 
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kMaxDepth = 5;
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
-constexpr std::string_view kSingleName = "model.safetensors";
 constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::string_view kIndexSuffix = ".safetensors.index.json";
 
 struct DTypeRow {
   std::string_view name;
@@ -42,6 +41,8 @@ std::optional<uint64_t> DTypeBits(std::string_view name) {
 Error Corrupt(const std::string& path, const std::string& what) {
   return Error(ErrorCode::kCorrupt, "'" + path + "': " + what);
 }
+
+std::string CutShort() { return "; is the file cut short? Then " + std::string(kCopyAgain); }
 
 std::optional<uint64_t> AsUnsigned(const Json& value) {
   if (!value.is_number_integer()) return std::nullopt;
@@ -142,7 +143,7 @@ Result<void> CheckTiling(std::vector<Entry>& entries, uint64_t data_bytes,
     if (entry.end > data_bytes) {
       return Corrupt(path, "tensor '" + entry.tensor.name + "' ends at " +
                                std::to_string(entry.end) + ", the data at " +
-                               std::to_string(data_bytes) + "; is the file cut short?");
+                               std::to_string(data_bytes) + CutShort());
     }
     next = entry.end;
   }
@@ -213,7 +214,9 @@ Result<void> CheckAgainstIndex(const std::vector<SafetensorsFile>& files,
     const size_t i = std::find(names.begin(), names.end(), shard) - names.begin();
     if (files[i].FindTensor(tensor) == nullptr) {
       return Corrupt(files[i].path(),
-                     "lacks tensor '" + tensor + "', which the index places there");
+                     "lacks tensor '" + tensor +
+                         "', which the index places there; are they of one model? If so, " +
+                         std::string(kCopyAgain));
     }
   }
   return {};
@@ -232,7 +235,9 @@ Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
 Result<SafetensorsFile> SafetensorsFile::Parse(std::span<const uint8_t> bytes, std::string name) {
   SafetensorsFile out;
   out.path_ = std::move(name);
-  if (bytes.size() < kLengthBytes) return Corrupt(out.path_, "too short for a safetensors file");
+  if (bytes.size() < kLengthBytes) {
+    return Corrupt(out.path_, "too short for a safetensors file" + CutShort());
+  }
   uint64_t header_bytes;
   std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
   if (header_bytes > SafetensorsLimits::kMaxHeaderBytes) {
@@ -241,7 +246,7 @@ Result<SafetensorsFile> SafetensorsFile::Parse(std::span<const uint8_t> bytes, s
                                             " bytes is beyond the limit; not a safetensors file?");
   }
   if (header_bytes > bytes.size() - kLengthBytes) {
-    return Corrupt(out.path_, "ends inside its header");
+    return Corrupt(out.path_, "ends inside its header" + CutShort());
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data() + kLengthBytes),
                               header_bytes);
@@ -282,13 +287,22 @@ const SafetensorsTensor* SafetensorsFile::FindTensor(std::string_view name) cons
   return it == tensors_.end() || it->name != name ? nullptr : &*it;
 }
 
-Result<std::vector<SafetensorsFile>> OpenSafetensorsFolder(const std::string& folder) {
+Result<std::vector<SafetensorsFile>> OpenSafetensorsFolder(const std::string& folder,
+                                                           std::string_view stem) {
   std::vector<SafetensorsFile> files;
-  const std::string index_path = folder + "/" + std::string(kIndexName);
+  const std::string path = folder + "/" + std::string(stem);
+  const std::string index_path = path + std::string(kIndexSuffix);
   const Result<MappedFile> index = MappedFile::Open(index_path);
   if (!index && index.error().code() == ErrorCode::kNotFound) {
-    SafetensorsFile file = TRY(SafetensorsFile::Open(folder + "/" + std::string(kSingleName)));
-    files.push_back(std::move(file));
+    Result<SafetensorsFile> file = SafetensorsFile::Open(path + std::string(kSuffix));
+    if (!file && file.error().code() == ErrorCode::kNotFound) {
+      return Error(ErrorCode::kNotFound, "'" + folder + "' has no weights: neither '" +
+                                             std::string(stem) + std::string(kSuffix) + "' nor '" +
+                                             std::string(stem) + std::string(kIndexSuffix) +
+                                             "' with the files it names");
+    }
+    if (!file) return file.error();
+    files.push_back(*std::move(file));
     return files;
   }
   if (!index) return index.error();
@@ -301,8 +315,16 @@ Result<std::vector<SafetensorsFile>> OpenSafetensorsFolder(const std::string& fo
   }
   std::vector<std::string> names(shards.begin(), shards.end());
   for (const std::string& shard : names) {
-    SafetensorsFile file = TRY(SafetensorsFile::Open(folder + "/" + shard));
-    files.push_back(std::move(file));
+    Result<SafetensorsFile> file = SafetensorsFile::Open(folder + "/" + shard);
+    if (!file && file.error().code() == ErrorCode::kNotFound) {
+      const auto first = std::ranges::find(
+          shard_of, shard, [](const auto& row) -> const std::string& { return row.second; });
+      return Error(ErrorCode::kNotFound, "'" + folder + "/" + shard + "' is missing, where '" +
+                                             index_path + "' places tensor '" + first->first +
+                                             "'; " + std::string(kCopyAgain));
+    }
+    if (!file) return file.error();
+    files.push_back(*std::move(file));
   }
   TRY(CheckAgainstIndex(files, names, shard_of));
   return files;

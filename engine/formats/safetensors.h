@@ -52,9 +52,10 @@ class SafetensorsFile {
   std::vector<SafetensorsTensor> tensors_;
 };
 
-// The files of a Hugging Face folder: those that model.safetensors.index.json names, else
-// model.safetensors. The index may name files of its own folder only; every tensor must be in the
-// shard the index says and in no other.
-Result<std::vector<SafetensorsFile>> OpenSafetensorsFolder(const std::string& folder);
+// The files of a folder: those that STEM.safetensors.index.json names, else STEM.safetensors. The
+// index may name files of its own folder only; every tensor must be in the shard the index says and
+// in no other. `stem` is "model" in Hugging Face's layout.
+Result<std::vector<SafetensorsFile>> OpenSafetensorsFolder(const std::string& folder,
+                                                           std::string_view stem = "model");
 
 }  // namespace skerry::engine

@@ -2,6 +2,7 @@
 
 #include "engine/formats/gguf.h"
 #include "engine/formats/internal/gguf_layout.h"
+#include "engine/formats/mapped_file.h"
 #include "engine/formats/tensor.h"
 
 namespace skerry::engine {
@@ -90,6 +91,10 @@ class GgufParser {
     return Error(ErrorCode::kCorrupt, Quoted(out_.path_) + ": " + what);
   }
 
+  static std::string CutShort() {
+    return "; is the file cut short? Then " + std::string(kCopyAgain);
+  }
+
   Result<void> CheckLimit(uint64_t value, uint64_t limit, const std::string& what) const {
     if (value <= limit) return {};
     return Error(ErrorCode::kExhausted, Quoted(out_.path_) + ": " + std::to_string(value) + " " +
@@ -101,7 +106,7 @@ class GgufParser {
 
   Result<void> Need(uint64_t size_bytes, const std::string& what) const {
     if (size_bytes <= Left()) return {};
-    return Corrupt("ends inside the " + what + " at byte " + std::to_string(at_));
+    return Corrupt("ends inside the " + what + " at byte " + std::to_string(at_) + CutShort());
   }
 
   template <typename T>
@@ -245,7 +250,7 @@ class GgufParser {
       if (place.size_bytes > data_bytes - place.offset) {
         return Corrupt(what + " needs " + std::to_string(place.size_bytes) + " bytes from " +
                        std::to_string(place.offset) + " of the data, which ends at " +
-                       std::to_string(data_bytes) + "; is the file cut short?");
+                       std::to_string(data_bytes) + CutShort());
       }
       out_.tensors_[i].bytes = bytes_.subspan(data_start + place.offset, place.size_bytes);
       end = place.offset + place.size_bytes;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -297,6 +298,115 @@ TEST(CheckpointTest, NamesMissingAndMisshapenTensors) {
   EXPECT_THAT(
       missing.error().message(),
       HasSubstr("no tensor 'model.layers.0.self_attn.q_proj.weight', expected with shape [4, 4]"));
+}
+
+// The first thing that is wrong with a checkpoint, of all that loading it would read; empty when
+// nothing is.
+std::string Complaint(const std::string& path) {
+  const Result<Checkpoint> checkpoint = Checkpoint::Open(path);
+  if (!checkpoint) return checkpoint.error().message();
+  for (const WeightSpec& weight : ModelWeights(checkpoint->config())) {
+    const Result<Tensor> tensor = checkpoint->Load(weight.name, weight.shape);
+    if (!tensor) return tensor.error().message();
+  }
+  return "";
+}
+
+// What a broken download or copy leaves: the message has the file, the tensor where one can be
+// told, and what to do.
+TEST(CheckpointTest, DamagedFoldersNameWhatIsMissing) {
+  namespace fs = std::filesystem;
+  const auto cut = [](const std::string& name, uintmax_t bytes) {
+    return [=](const fs::path& folder) {
+      fs::resize_file(folder / name, fs::file_size(folder / name) - bytes);
+    };
+  };
+  const auto keep = [](const std::string& name, uintmax_t bytes) {
+    return [=](const fs::path& folder) { fs::resize_file(folder / name, bytes); };
+  };
+  const auto remove = [](const std::string& name) {
+    return [=](const fs::path& folder) { fs::remove(folder / name); };
+  };
+  const std::string index = "model.safetensors.index.json";
+  const auto add_to_index = [&](const fs::path& folder) {
+    Json json;
+    std::ifstream(folder / index) >> json;
+    json["weight_map"]["model.layers.9.extra.weight"] = "model-00002-of-00002.safetensors";
+    std::ofstream(folder / index) << json;
+  };
+  const std::string second = "model-00002-of-00002.safetensors";
+  const std::string own_second = "consolidated-00002-of-00002.safetensors";
+  const auto remove_own_second_and_index = [&](const fs::path& folder) {
+    fs::remove(folder / own_second);
+    fs::remove(folder / "consolidated.safetensors.index.json");
+  };
+  struct Case {
+    std::string model;
+    std::function<void(const fs::path&)> damage;
+    std::vector<std::string> parts;  // of the message
+  };
+  const std::string again = "copy or download it again";
+  const Case cases[] = {
+      {"llama3-v5/hf", remove(second), {second + "' is missing", "places tensor 'model.", again}},
+      {"llama3-v5/hf", cut(second, 1), {second + "': tensor 'model.", "cut short?", again}},
+      {"llama3-v5/hf", keep(second, 100), {second + "': ends inside its header", again}},
+      {"llama3-v5/hf", keep(second, 7), {second + "': too short", again}},
+      {"llama3-v5/hf", keep(second, 0), {second + "' is empty", again}},
+      {"llama3-v5/hf", add_to_index, {second + "': lacks tensor 'model.layers.9.extra.weight'"}},
+      {"llama3-v5/hf", remove(index), {"has no weights: neither 'model.safetensors' nor"}},
+      {"llama3-v5/hf", cut(index, 5), {index + "'"}},
+      {"llama3-v5/hf", remove("config.json"), {"holds no model"}},
+      {"mistral/hf", cut("model.safetensors", 9), {"model.safetensors': tensor '", "cut short?"}},
+      {"mistral/native",
+       cut("consolidated.safetensors", 3),
+       {"consolidated.safetensors': tensor '", "cut short?", again}},
+      {"mistral-window/native", remove(own_second), {own_second + "' is missing", again}},
+      {"mistral-window/native", cut(own_second, 2), {own_second + "': tensor '", again}},
+      {"mistral-window/native", remove_own_second_and_index, {"has no tensor '", "missing"}},
+      {"gguf-split",
+       remove("model-00001-of-00003.gguf"),
+       {"is part 2 of 3; the first is missing, '", "model-00001-of-00003.gguf'", again}},
+      {"gguf-split",
+       remove("model-00003-of-00003.gguf"),
+       {"model-00003-of-00003.gguf' is missing: part 3 of 3", again}},
+      {"gguf-split",
+       cut("model-00002-of-00003.gguf", 40),
+       {"model-00002-of-00003.gguf': tensor '", "cut short?", again}},
+      {"gguf-split",
+       keep("model-00002-of-00003.gguf", 60),
+       {"model-00002-of-00003.gguf': ends inside the", again}},
+      {"gguf-split",
+       keep("model-00001-of-00003.gguf", 0),
+       {"model-00001-of-00003.gguf' is empty", again}},
+  };
+  for (const Case& c : cases) {
+    TemporaryDirectory folder;
+    fs::copy(OracleModel(c.model), folder.path(), fs::copy_options::recursive);
+    ASSERT_EQ(Complaint(folder.path()), "") << c.model;
+    c.damage(folder.path());
+    const std::string complaint = Complaint(folder.path());
+    for (const std::string& part : c.parts) EXPECT_THAT(complaint, HasSubstr(part)) << c.model;
+  }
+}
+
+// Wherever a download ended.
+TEST(CheckpointTest, RefusesEveryCutFile) {
+  namespace fs = std::filesystem;
+  constexpr uintmax_t kCuts = 40;
+  for (const std::string name : {"ministral3/hf/model.safetensors", "gguf-k/model.gguf",
+                                 "ministral3/native/consolidated.safetensors"}) {
+    TemporaryDirectory folder;
+    const fs::path source = OracleModel(name);
+    fs::copy(source.parent_path(), folder.path(), fs::copy_options::recursive);
+    const fs::path copy = folder.path() / source.filename();
+    const uintmax_t size = fs::file_size(copy);
+    const std::string path = copy.extension() == ".gguf" ? copy.string() : folder.path();
+    ASSERT_EQ(Complaint(path), "") << name;
+    for (uintmax_t i = kCuts; i-- > 0;) {  // shorter and shorter
+      fs::resize_file(copy, size * i / kCuts);
+      EXPECT_THAT(Complaint(path), HasSubstr(copy.filename().string())) << name << " " << i;
+    }
+  }
 }
 
 TEST(CheckpointTest, RefusesTensorsWithoutAPlace) {

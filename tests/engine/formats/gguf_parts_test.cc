@@ -46,6 +46,8 @@ TEST(GgufPartsTest, ChoosesWhatToOpen) {
               ElementsAre("m-00001-of-00002.gguf", "n.gguf"));
   // Opening it says that the first is missing.
   EXPECT_THAT(choose({"m-00002-of-00002.gguf"}), ElementsAre("m-00002-of-00002.gguf"));
+  EXPECT_THAT(choose({"m-00004-of-00004.gguf", "m-00002-of-00004.gguf", "n.gguf"}),
+              ElementsAre("m-00002-of-00004.gguf", "n.gguf"));
   EXPECT_THAT(choose({"m.safetensors"}), IsEmpty());
 }
 
@@ -187,6 +189,10 @@ TEST(GgufPartsTest, LaterPartsAndOtherNamesAreExplained) {
   const Result<GgufFile> renamed = GgufFile::Open(folder.path() + "/model.gguf");
   ASSERT_FALSE(renamed);
   EXPECT_THAT(renamed.error().message(), HasSubstr("is part 1 of 3; the others are found by its"));
+  const Result<GgufFile> headless = GgufFile::Open(NameOf(folder.path(), 1));
+  ASSERT_FALSE(headless);
+  EXPECT_EQ(headless.error().code(), ErrorCode::kNotFound);
+  EXPECT_THAT(headless.error().message(), HasSubstr("is part 2 of 3; the first is missing, '"));
 }
 
 }  // namespace
