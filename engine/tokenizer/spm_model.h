@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "appliance/base/result.h"
+#include "engine/tokenizer/added_tokens.h"
 
 namespace skerry::engine {
 
@@ -32,6 +33,14 @@ struct SpmPiece {
   std::string text;  // U+2581 stands for a space; valid UTF-8
   float score = 0;
   PieceType type = PieceType::kNormal;
+  // What tokenizer_config.json says beyond: it is an added token, whatever its type, and how it is
+  // found (see AddedToken).
+  bool added = false;
+  bool strip_left = false;
+  bool strip_right = false;
+  bool whole_word = false;
+
+  AddedToken AsAdded(TokenId id) const { return {text, id, strip_left, strip_right, whole_word}; }
 };
 
 enum class SpmKind { kBpe, kUnigram };

@@ -84,9 +84,10 @@ Result<void> SpmTokenizer::Index() {
     const auto id = static_cast<TokenId>(i);
     switch (piece.type) {
       case PieceType::kControl:
-        added.push_back({piece.text, id});
+        added.push_back(piece.AsAdded(id));
         continue;
       case PieceType::kUnknown:
+        if (piece.added) added.push_back(piece.AsAdded(id));
         bytes_[i] = model_.unknown_surface;
         continue;
       case PieceType::kByte: {
@@ -101,7 +102,7 @@ Result<void> SpmTokenizer::Index() {
       }
       case PieceType::kUserDefined:
         if (!IsPlainName(piece.text)) {
-          added.push_back({piece.text, id});
+          added.push_back(piece.AsAdded(id));
           bytes_[i] = ReplaceAll(piece.text, kSpaceSymbol, " ");
           continue;
         }
@@ -113,6 +114,8 @@ Result<void> SpmTokenizer::Index() {
         bytes_[i] = piece.text;
         continue;
       case PieceType::kNormal:
+        // Text still becomes it by merging.
+        if (piece.added) added.push_back(piece.AsAdded(id));
         break;
     }
     pieces_.emplace(piece.text, id);

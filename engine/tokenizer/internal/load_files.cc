@@ -55,6 +55,11 @@ Result<void> ApplyAddedTokens(const Json& config, SpmModel& model) {
     } else if (special && model.pieces[id].type != PieceType::kUnknown) {
       model.pieces[id].type = PieceType::kControl;
     }
+    SpmPiece& piece = model.pieces[id];
+    piece.added = true;
+    piece.strip_left = TRY(GetBoolOr(*token, "lstrip", false));
+    piece.strip_right = TRY(GetBoolOr(*token, "rstrip", false));
+    piece.whole_word = TRY(GetBoolOr(*token, "single_word", false));
   }
   return {};
 }

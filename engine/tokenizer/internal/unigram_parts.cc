@@ -24,13 +24,15 @@ void TakePiece(const SpmPiece& piece, TokenId id, PipelineParts& parts,
   TokenInfo info{piece.text, SpacesShown(piece.text), false};
   if (piece.type == PieceType::kControl || piece.type == PieceType::kUnknown) {
     info.control = true;
-    parts.added.push_back({piece.text, id});
+    parts.added.push_back(piece.AsAdded(id));
   } else if (piece.type == PieceType::kUserDefined) {
     own.used = own.user_defined = IsPlainName(piece.text);
-    if (!own.used) parts.added.push_back({piece.text, id});
+    if (!own.used) parts.added.push_back(piece.AsAdded(id));
   } else if (const int byte = BytePieceValue(piece.text);
              piece.type == PieceType::kByte && byte >= 0) {
     info.bytes = std::string(1, static_cast<char>(byte));
+  } else if (piece.added) {
+    parts.added.push_back(piece.AsAdded(id));
   }
   parts.tokens.push_back(std::move(info));
   pieces.push_back(std::move(own));

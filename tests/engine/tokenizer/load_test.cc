@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "appliance/base/files.h"
 #include "appliance/base/testing/fixtures.h"
 #include "engine/tokenizer/spm_model.h"
@@ -84,6 +86,56 @@ TEST(LoadTokenizer, AddedTokensExtendTheVocabulary) {
     Write(directory.path(), "tokenizer_config.json", bad);
     EXPECT_FALSE(LoadTokenizer(directory.path())) << bad;
   }
+}
+
+// How an added token is found, as Hugging Face's tokenizers do it with the same flags.
+TEST(LoadTokenizer, AddedTokensOfSentencePieceHaveFlags) {
+  testing::TemporaryDirectory directory;
+  Write(directory.path(), "tokenizer.model", ReadText(std::string(kDemo) + "/tokenizer.model"));
+  const auto encode = [&](const std::string& flags, const char* text) {
+    Write(directory.path(), "tokenizer_config.json",
+          R"({"legacy":false,"added_tokens_decoder":{"1024":{"content":"<x>","special":true)" +
+              flags + "}}}");
+    const auto loaded = LoadTokenizer(directory.path());
+    EXPECT_TRUE(loaded) << loaded.error().message();
+    return EncodeWithControl(*loaded->tokenizer, text);
+  };
+  const auto is = [&](const std::string& flags, const char* text, const char* same) {
+    EXPECT_EQ(encode(flags, text), encode("", same)) << flags << " " << text;
+  };
+  is("", "What <x> is", "What <x> is");
+  EXPECT_NE(encode("", "What <x> is"), encode("", "What<x>is"));
+  is(R"(,"lstrip":true)", "What \t<x> is", "What<x> is");
+  is(R"(,"rstrip":true)", "What <x> \n is", "What <x>is");
+  is(R"(,"lstrip":true,"rstrip":true)", "What <x> is", "What<x>is");
+  is(R"(,"single_word":true)", "What <x> is", "What <x> is");
+  // Within a word it is text.
+  const std::vector<TokenId> inside = encode(R"(,"single_word":true)", "What<x> is");
+  EXPECT_EQ(std::ranges::count(inside, 1024), 0);
+  EXPECT_EQ(std::ranges::count(encode("", "What<x> is"), 1024), 1);
+  Write(directory.path(), "tokenizer_config.json",
+        R"({"added_tokens_decoder":{"1024":{"content":"<x>","lstrip":"yes"}}})");
+  EXPECT_FALSE(LoadTokenizer(directory.path()));
+}
+
+// A piece of the model that the configuration lists without the flag 'special'.
+TEST(LoadTokenizer, PiecesOfTheModelMayBeAddedTokens) {
+  testing::TemporaryDirectory directory;
+  Write(directory.path(), "tokenizer.model", ReadText(std::string(kDemo) + "/tokenizer.model"));
+  const auto plain = LoadTokenizer(directory.path());
+  ASSERT_TRUE(plain) << plain.error().message();
+  // A piece of two letters that no text begins with: a space would come before.
+  TokenId piece = 0;
+  while (piece < plain->tokenizer->vocab_size() && plain->tokenizer->TokenName(piece) != "is") {
+    ++piece;
+  }
+  ASSERT_LT(piece, plain->tokenizer->vocab_size());
+  Write(directory.path(), "tokenizer_config.json",
+        R"({"added_tokens_decoder":{")" + std::to_string(piece) + R"(":{"content":"is"}}})");
+  const auto loaded = LoadTokenizer(directory.path());
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  EXPECT_EQ(EncodeWithControl(*loaded->tokenizer, "is"), (std::vector<TokenId>{1, piece}));
+  EXPECT_EQ(loaded->tokenizer->Encode("is this"), plain->tokenizer->Encode("is this"));
 }
 
 TEST(LoadTokenizer, TheLeadingSpaceIsAsTheConfigurationSays) {
