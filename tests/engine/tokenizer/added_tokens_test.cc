@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <random>
 
+#include "tests/engine/tokenizer/sizes.h"
+
 namespace skerry::engine {
 namespace {
 
@@ -86,7 +88,7 @@ TEST(AddedTokens, WholeWordsTouchNoWord) {
 // The definition taken literally, over random texts, ranges and vocabularies.
 TEST(AddedTokens, SplitsAsTheDefinitionSays) {
   std::mt19937 random(11);
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < testing::Rounds(4000); ++round) {
     std::vector<AddedToken> list;
     for (size_t n = random() % 5; n > 0; --n) {
       AddedToken token;

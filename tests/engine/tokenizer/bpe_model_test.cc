@@ -6,6 +6,8 @@
 #include <chrono>
 #include <random>
 
+#include "tests/engine/tokenizer/sizes.h"
+
 namespace skerry::engine {
 namespace {
 
@@ -53,8 +55,7 @@ std::vector<TokenId> SlowEncode(const Vocabulary& vocabulary, std::vector<TokenI
   }
 }
 
-std::vector<TokenId> Encode(const BpeModel& model, std::string_view word) {
-  WordCache cache;
+std::vector<TokenId> Encode(const BpeModel& model, std::string_view word, WordCache& cache) {
   std::vector<TokenId> ids;
   model.Encode(word, cache, ids);
   std::vector<TokenId> again;  // this time from the cache
@@ -63,12 +64,18 @@ std::vector<TokenId> Encode(const BpeModel& model, std::string_view word) {
   return ids;
 }
 
+std::vector<TokenId> Encode(const BpeModel& model, std::string_view word) {
+  WordCache cache;
+  return Encode(model, word, cache);
+}
+
 TEST(BpeModel, MergesAsTheDefinitionSays) {
   std::mt19937 random(29);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < testing::Rounds(60); ++round) {
     const Vocabulary vocabulary = RandomVocabulary(random, {"a", "b", "c"}, 12);
     const auto model = BpeModel::Create(vocabulary.tokens, vocabulary.merges, {});
     ASSERT_TRUE(model);
+    WordCache cache;
     for (int texts = 0; texts < 30; ++texts) {
       std::string text;
       std::vector<TokenId> letters;
@@ -76,19 +83,20 @@ TEST(BpeModel, MergesAsTheDefinitionSays) {
         letters.push_back(static_cast<TokenId>(random() % 3));
         text += "abc"[letters.back()];
       }
-      EXPECT_EQ(Encode(**model, text), SlowEncode(vocabulary, letters)) << text;
+      EXPECT_EQ(Encode(**model, text, cache), SlowEncode(vocabulary, letters)) << text;
     }
   }
 }
 
 TEST(BpeModel, CutsAtSpacesChangeNothing) {
   std::mt19937 random(31);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < testing::Rounds(60); ++round) {
     const Vocabulary vocabulary = RandomVocabulary(random, {std::string(kSpace), "b", "c"}, 10);
     BpeOptions options;
     options.over_bytes = false;
     const auto model = BpeModel::Create(vocabulary.tokens, vocabulary.merges, options);
     ASSERT_TRUE(model);
+    WordCache cache;
     for (int texts = 0; texts < 30; ++texts) {
       std::string text;
       std::vector<TokenId> letters;
@@ -96,7 +104,7 @@ TEST(BpeModel, CutsAtSpacesChangeNothing) {
         letters.push_back(static_cast<TokenId>(random() % 3));
         text += vocabulary.tokens[static_cast<size_t>(letters.back())];
       }
-      EXPECT_EQ(Encode(**model, text), SlowEncode(vocabulary, letters)) << text;
+      EXPECT_EQ(Encode(**model, text, cache), SlowEncode(vocabulary, letters)) << text;
     }
   }
 }
@@ -161,11 +169,11 @@ TEST(BpeModel, AMegabyteInOneWordTakesSeconds) {
   const auto model = BpeModel::Create(vocabulary.tokens, vocabulary.merges, {});
   ASSERT_TRUE(model);
   std::string mixed;
-  while (mixed.size() < 1 << 20) mixed += static_cast<char>(random());
+  while (mixed.size() < testing::kLongText) mixed += static_cast<char>(random());
   std::string marks;
-  while (marks.size() < 1 << 20) marks += "\xCC\x81\xCC\xA3";
+  while (marks.size() < testing::kLongText) marks += "\xCC\x81\xCC\xA3";
   const auto start = std::chrono::steady_clock::now();
-  for (const std::string& text : {std::string(1 << 20, 'a'), mixed, marks}) {
+  for (const std::string& text : {std::string(testing::kLongText, 'a'), mixed, marks}) {
     std::string back;
     for (const TokenId id : Encode(**model, text))
       back += vocabulary.tokens[static_cast<size_t>(id)];

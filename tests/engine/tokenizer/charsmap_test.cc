@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/engine/tokenizer/charsmap_builder.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -40,7 +41,7 @@ TEST(CharsMap, RefusesWhatContradictsItself) {
 TEST(CharsMap, DamageLeadsNowhereOutside) {
   const std::string good = testing::BuildCharsMap({{"a", "1"}, {"ab", "2"}, {"b", "3"}});
   std::mt19937 random(41);
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < testing::Rounds(2000); ++round) {
     std::string bad = good;
     for (int i = 0; i < 6; ++i) bad[random() % bad.size()] = static_cast<char>(random());
     const auto map = CharsMap::Parse(bad);

@@ -8,6 +8,7 @@
 
 #include "engine/tokenizer/pre_patterns.h"
 #include "engine/unicode/code_points.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -109,7 +110,7 @@ TEST(Regex, RandomPatternsMatchAsTheLibrarysDo) {
   const std::string_view atoms[] = {"a", "b", "c", "[ab]", "[^a]", "(?:a|bc)", "(?:ab|a)", "."};
   const std::string_view repeats[] = {"", "", "", "?", "*", "+", "{1,2}", "??", "+?", "*?"};
   const std::string_view ends[] = {"", "", "(?!a)", "(?=b)", "(?![ab])"};
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < testing::Rounds(1500); ++round) {
     std::string pattern;
     for (size_t alternatives = random() % 3 + 1; alternatives > 0; --alternatives) {
       for (size_t n = random() % 3 + 1; n > 0; --n) {
@@ -203,11 +204,13 @@ TEST(Regex, NoTextTakesQuadraticTime) {
       const auto regex = Regex::Create(pattern);
       ASSERT_TRUE(regex);
       std::string mixed;
-      while (mixed.size() < 1 << 20) mixed += "Aa1' \n?\xCC\x81";
+      while (mixed.size() < testing::kLongText) mixed += "Aa1' \n?\xCC\x81";
       for (const std::string& text :
-           {std::string(1 << 20, 'a'), std::string(1 << 20, 'A'), std::string(1 << 20, ' '),
-            std::string(1 << 20, '\n'), std::string(1 << 20, '7'), std::string(1 << 20, '?'),
-            std::string(1 << 20, ' ') + "x", std::string(1 << 20, ' ') + "\n", mixed}) {
+           {std::string(testing::kLongText, 'a'), std::string(testing::kLongText, 'A'),
+            std::string(testing::kLongText, ' '), std::string(testing::kLongText, '\n'),
+            std::string(testing::kLongText, '7'), std::string(testing::kLongText, '?'),
+            std::string(testing::kLongText, ' ') + "x", std::string(testing::kLongText, ' ') + "\n",
+            mixed}) {
         size_t bytes = 0;
         regex->ForEach(text, [&](size_t from, size_t to, bool) { bytes += to - from; });
         EXPECT_EQ(bytes, text.size());

@@ -6,6 +6,7 @@
 
 #include "appliance/base/files.h"
 #include "engine/tokenizer/spm_tokenizer.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -89,12 +90,12 @@ TEST(SpmModel, Unigram) {
 
 TEST(SpmModel, SurvivesEveryCutAndRandomDamage) {
   const std::string good = DemoModel();
-  for (size_t length = 0; length < good.size(); length += 37) {
+  for (size_t length = 0; length < good.size(); length += 37 * testing::kReduction) {
     const Result<SpmModel> model = ParseSpmModel(std::string_view(good).substr(0, length));
     EXPECT_TRUE(!model || model->pieces.size() <= 1024u);
   }
   std::mt19937 random(1);
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < testing::Rounds(150); ++round) {
     std::string bad = good;
     for (int i = 0; i < 4; ++i) bad[random() % bad.size()] = static_cast<char>(random());
     Result<SpmModel> model = ParseSpmModel(bad);

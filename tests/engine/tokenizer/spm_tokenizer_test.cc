@@ -12,6 +12,7 @@
 #include "engine/tokenizer/detokenizer.h"
 #include "engine/tokenizer/load.h"
 #include "engine/tokenizer/utf8.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -95,7 +96,7 @@ TEST(SpmTokenizer, MergesAsTheDefinitionSays) {
   auto tokenizer = SpmTokenizer::Create(model, true);
   ASSERT_TRUE(tokenizer);
   std::mt19937 random(7);
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < testing::Rounds(3000); ++round) {
     std::string text;
     for (size_t n = random() % 14 + 1; n > 0; --n) text += "ab xa"[random() % 5];
     EXPECT_EQ((*tokenizer)->Encode(text), SlowEncode(model, text)) << "'" << text << "'";
@@ -241,7 +242,7 @@ TEST(SpmTokenizer, TextSurvivesTheRoundTrip) {
   const std::string_view parts[] = {
       "a",      "The", " ",          "  ",           "\n",  "\xC3\xA4", "\xF0\x9F\xA6\x99",
       "[INST]", "<s>", "{\"x\": 1}", "\xE2\x82\xAC", "\x01"};
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < testing::Rounds(500); ++round) {
     std::string text;
     for (size_t n = random() % 20; n > 0; --n) text += parts[random() % std::size(parts)];
     EXPECT_EQ(Decode(*tokenizer, tokenizer->Encode(text), /*strip_leading_space=*/true), text);
@@ -259,7 +260,7 @@ TEST(SpmTokenizer, LongTextsEncodeAsTheirWords) {
   const std::string_view words[] = {"ab", "abab", "ba", "a", "bbab", "abba"};
   std::vector<std::vector<TokenId>> ids;
   for (const std::string_view word : words) ids.push_back((*tokenizer)->Encode(word));
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < testing::Rounds(100'000); ++i) {
     const size_t word = random() % std::size(words);
     text += (i == 0 ? "" : " ") + std::string(words[word]);
     expected.insert(expected.end(), ids[word].begin(), ids[word].end());
@@ -269,11 +270,12 @@ TEST(SpmTokenizer, LongTextsEncodeAsTheirWords) {
   model.pieces.push_back({"b\xE2\x96\x81", -0.5F});
   auto joining = SpmTokenizer::Create(model, true);
   ASSERT_TRUE(joining);
+  constexpr size_t kPairs = 60'000 / testing::kReduction;
   std::string pairs = "b";
-  for (int i = 0; i < 60'000; ++i) pairs += " b";
+  for (size_t i = 0; i < kPairs; ++i) pairs += " b";
   const std::vector<TokenId> joined = (*joining)->Encode(pairs);
-  ASSERT_EQ(joined.size(), 60'002u);  // the first space, 60,000 times the new piece, the last b
-  EXPECT_EQ(std::ranges::count(joined, 11), 60'000);
+  ASSERT_EQ(joined.size(), kPairs + 2);  // the first space, the new pieces, the last b
+  EXPECT_EQ(static_cast<size_t>(std::ranges::count(joined, 11)), kPairs);
 }
 
 TEST(SpmTokenizer, WordsThatAreRememberedChangeNothing) {
@@ -281,7 +283,7 @@ TEST(SpmTokenizer, WordsThatAreRememberedChangeNothing) {
   std::mt19937 random(13);
   const std::string_view parts[] = {"the", "answer",   " ",        "  ", "\n",
                                     "a",   "\xC3\xA4", "question", ".",  "5"};
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < testing::Rounds(60); ++round) {
     std::string text;
     for (size_t n = random() % 30; n > 0; --n) text += parts[random() % std::size(parts)];
     const auto fresh = Demo();  // remembers nothing yet
@@ -313,8 +315,9 @@ TEST(SpmTokenizer, LeastTokensIsNeverMoreThanEncodeGives) {
 TEST(SpmTokenizer, LongRunsTakeNoQuadraticTime) {
   const auto tokenizer = Demo();
   const auto start = std::chrono::steady_clock::now();
+  constexpr size_t kRun = 200'000 / testing::kReduction;
   for (const std::string& text :
-       {std::string(200'000, ' '), std::string(200'000, 'a'), std::string(200'000, 'e')}) {
+       {std::string(kRun, ' '), std::string(kRun, 'a'), std::string(kRun, 'e')}) {
     EXPECT_EQ(Decode(*tokenizer, tokenizer->Encode(text), true), text);
   }
   // Some seconds with sanitizers on a busy machine; a quadratic algorithm takes hours.

@@ -5,17 +5,23 @@
 #include <chrono>
 #include <random>
 
+#include "tests/engine/tokenizer/sizes.h"
+
 namespace skerry::engine {
 namespace {
 
-std::vector<TokenId> Encode(const UnigramModel& model, std::string_view word) {
-  WordCache cache;
+std::vector<TokenId> Encode(const UnigramModel& model, std::string_view word, WordCache& cache) {
   std::vector<TokenId> ids;
   model.Encode(word, cache, ids);
   std::vector<TokenId> again;
   model.Encode(word, cache, again);
   EXPECT_EQ(ids, again);
   return ids;
+}
+
+std::vector<TokenId> Encode(const UnigramModel& model, std::string_view word) {
+  WordCache cache;
+  return Encode(model, word, cache);
 }
 
 // The best score of all ways to spell `text`.
@@ -31,7 +37,7 @@ double BestScore(const std::vector<UnigramPiece>& pieces, std::string_view text)
 
 TEST(UnigramModel, FindsTheBestSpelling) {
   std::mt19937 random(43);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < testing::Rounds(200); ++round) {
     std::vector<UnigramPiece> pieces = {{"<unk>", 0, false, false}};
     for (const char* text : {"a", "b", "ab", "ba", "aab", "abb", "bbb"}) {
       if (pieces.size() > 2 && random() % 4 == 0) continue;
@@ -39,12 +45,13 @@ TEST(UnigramModel, FindsTheBestSpelling) {
     }
     const auto model = UnigramModel::Create(pieces, 0, false);
     ASSERT_TRUE(model);
+    WordCache cache;
     for (int texts = 0; texts < 10; ++texts) {
       std::string text;
       for (size_t n = random() % 9; n > 0; --n) text += "ab"[random() % 2];
       double score = 0;
       std::string spelled;
-      for (const TokenId id : Encode(**model, text)) {
+      for (const TokenId id : Encode(**model, text, cache)) {
         spelled += pieces[static_cast<size_t>(id)].text;
         score += pieces[static_cast<size_t>(id)].score;
       }
@@ -93,8 +100,8 @@ TEST(UnigramModel, AMegabyteTakesSeconds) {
   const auto model = UnigramModel::Create(pieces, 0, false);
   ASSERT_TRUE(model);
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(Encode(**model, std::string(1 << 20, 'a')).size(), size_t{1 << 20} / 32);
-  EXPECT_EQ(Encode(**model, std::string(1 << 20, 'z')).size(), 1u);
+  EXPECT_EQ(Encode(**model, std::string(testing::kLongText, 'a')).size(), testing::kLongText / 32);
+  EXPECT_EQ(Encode(**model, std::string(testing::kLongText, 'z')).size(), 1u);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
