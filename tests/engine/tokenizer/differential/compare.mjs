@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { RandomTexts } from "./texts.mjs";
+import { UNIGRAM } from "./unigram.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const home = process.env.SKERRY_TOKENIZERS || join(here, "../../../e2e");
@@ -91,5 +92,18 @@ for (const name of names) {
   }
   const prompts = Array.from({ length: Math.ceil(Number(count) / 4) }, () => random.prompt());
   compare(name, "prompt", prompts, tokenize(folder, prompts, true), prompts.map((text) => other.encode(text)));
+}
+
+for (const [name, { tokenizerJSON, tokenizerConfig }] of Object.entries(UNIGRAM)) {
+  const other = TokenizerLoader.fromPreTrained({ tokenizerJSON, tokenizerConfig });
+  const random = new RandomTexts(Number(seed), tokenizerJSON.added_tokens.map((token) => token.content));
+  const scratch = mkdtempSync(join(tmpdir(), "skerry-unigram-"));
+  writeFileSync(join(scratch, "tokenizer.json"), JSON.stringify(tokenizerJSON));
+  writeFileSync(join(scratch, "tokenizer_config.json"), JSON.stringify(tokenizerConfig));
+  const texts = Array.from({ length: Number(count) }, () => random.text());
+  compare(name, "text", texts, tokenize(scratch, texts, false), texts.map((text) => other.encode(text, { add_special_tokens: false })));
+  const prompts = Array.from({ length: Math.ceil(Number(count) / 4) }, () => random.prompt());
+  compare(name, "prompt", prompts, tokenize(scratch, prompts, true), prompts.map((text) => other.encode(text)));
+  rmSync(scratch, { recursive: true });
 }
 process.exit(failures === 0 ? 0 : 1);
