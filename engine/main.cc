@@ -44,10 +44,10 @@ struct ServeFlags {
   EngineOptions engine;
   uint64_t kv_cache_bytes = 0;  // 0: half of the memory that is available
   std::string tokenizer_mode = "auto";
+  AnswerParsers parsers;
   // Flags of vLLM's command line that select the only possibility here.
   double gpu_memory_utilization = 0.9;
   int tensor_parallel_size = 1;
-  std::string tool_call_parser;
   bool enable_auto_tool_choice = false;
   std::string config_format = "auto";
   std::string load_format = "auto";
@@ -114,14 +114,15 @@ Result<ServedModel> Load(const ServeFlags& flags) {
     options.kv_cache_bytes = AvailableMemory().value_or(2 * kFallbackCacheBytes) / 2;
   }
   std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), options));
-  return MakeServedModel(std::move(text), source, mode, defaults, std::move(engine));
+  return MakeServedModel(std::move(text), source, mode, defaults, std::move(engine), flags.parsers);
 }
 
 void LogLoaded(const ServeFlags& flags, const ServedModel& model) {
   LogInfo("model '" + flags.model_path + "' is ready: context " +
           std::to_string(model.engine->max_model_len()) + " tokens, chat format " +
           (model.chat ? model.chat->name() + ", tool calls " +
-                            std::string(ToolNotationName(model.chat->notation()))
+                            std::string(ToolNotationName(model.chat->notation())) + ", thoughts " +
+                            std::string(ReasoningNotationName(model.chat->reasoning()))
                       : "none"));
   if (!model.chat) LogWarning(model.no_chat_reason);
 }
@@ -281,10 +282,23 @@ void AddServeFlags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--tensor-parallel-size", flags.tensor_parallel_size, only + "must be 1")
       ->check(CLI::IsMember({1}));
-  app.add_option("--tool-call-parser", flags.tool_call_parser,
-                 only + "the format is recognised from the model")
-      ->check(CLI::IsMember({"mistral", "hermes", "llama3_json"}));
   app.add_flag("--enable-auto-tool-choice", flags.enable_auto_tool_choice, only + "always on");
+  // CLI11 shows what a check returns.
+  const auto known = [](const auto& parsed) {
+    return parsed ? std::string() : parsed.error().message();
+  };
+  app.add_option("--tool-call-parser", flags.parsers.tool_calls,
+                 "how answers call tools, by vLLM's names; none: tools are refused (default: as "
+                 "the model's template teaches)")
+      ->check([known](const std::string& name) {
+        return name == "auto" ? "" : known(ParseToolCallParser(name, /*mistral_named=*/false));
+      });
+  app.add_option("--reasoning-parser", flags.parsers.reasoning,
+                 "how answers mark thoughts, by vLLM's names; none: they are a part of the text "
+                 "(default: as the model's vocabulary and template say)")
+      ->check([known](const std::string& name) {
+        return name == "auto" ? "" : known(ParseReasoningParser(name));
+      });
   app.add_option("--tokenizer-mode", flags.tokenizer_mode,
                  "how chats are written: mistral (Mistral's own formats), hf (the checkpoint's "
                  "template) or auto (default: whichever the checkpoint comes in)")

@@ -26,6 +26,7 @@ constexpr FlagRow kFlags[] = {
     {"--gpu-memory-utilization", true},
     {"--tensor-parallel-size", true},
     {"--tool-call-parser", true},
+    {"--reasoning-parser", true},
     {"--tokenizer-mode", true},
     {"--config-format", true},
     {"--load-format", true},

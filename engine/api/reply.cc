@@ -54,6 +54,7 @@ bool Reply::Emit(Answer::Delta delta) {
     call.id = NineCharacterId(identity_.id + "/" + std::to_string(index++));
   }
   if (!stream_) {
+    reasoning_ += delta.reasoning;
     text_ += delta.text;
     for (ToolCall& call : delta.calls) calls_.push_back(std::move(call));
     n_calls_ = index;
@@ -64,6 +65,7 @@ bool Reply::Emit(Answer::Delta delta) {
     role_sent_ = true;
     keeps_up = Write(RoleEvent(identity_));
   }
+  if (!delta.reasoning.empty()) keeps_up = Write(ReasoningEvent(identity_, delta.reasoning));
   if (!delta.text.empty()) keeps_up = Write(TextEvent(identity_, delta.text));
   for (const ToolCall& call : delta.calls) {
     for (std::string& event : CallEvents(identity_, n_calls_, call)) {
@@ -114,7 +116,7 @@ void Reply::OnFinished(const GenerationResult& result) {
                     {{"content-type", "application/json"},
                      {"skerry-lease", "prompt=" + std::to_string(prompt_tokens_)},
                      {"skerry-usage", UsageHeader(result, finish)}},
-                    WholeReplyJson(identity_, text_, calls_, finish, usage)});
+                    WholeReplyJson(identity_, {reasoning_, text_, calls_}, finish, usage)});
 }
 
 void Reply::OnFailed(const Error& error) {

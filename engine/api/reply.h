@@ -49,6 +49,7 @@ class Reply : public GenerationSink {
 
   std::mutex mu_;  // guards what follows
   Answer answer_;
+  std::string reasoning_;        // of a whole reply
   std::string text_;             // of a whole reply
   std::vector<ToolCall> calls_;  // of a whole reply
   size_t n_calls_ = 0;

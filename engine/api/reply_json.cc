@@ -46,14 +46,15 @@ Json CallJson(const ToolCall& call) {
 
 }  // namespace
 
-std::string WholeReplyJson(const ReplyIdentity& identity, const std::string& text,
-                           const std::vector<ToolCall>& calls, const std::string& finish_reason,
-                           const Usage& usage) {
+std::string WholeReplyJson(const ReplyIdentity& identity, const Generated& generated,
+                           const std::string& finish_reason, const Usage& usage) {
+  const std::vector<ToolCall>& calls = generated.calls;
   Json reply = Frame(identity, false);
   Json choice = {{"index", 0}, {"finish_reason", finish_reason}, {"logprobs", nullptr}};
   if (identity.chat) {
-    Json message = {{"role", "assistant"}, {"content", text}};
-    if (!calls.empty() && text.empty()) message["content"] = nullptr;
+    Json message = {{"role", "assistant"}, {"content", generated.text}};
+    if (!calls.empty() && generated.text.empty()) message["content"] = nullptr;
+    if (!generated.reasoning.empty()) message["reasoning_content"] = generated.reasoning;
     if (!calls.empty() && identity.legacy_functions) {
       message["function_call"] = CallJson(calls[0])["function"];
     } else if (!calls.empty()) {
@@ -62,7 +63,7 @@ std::string WholeReplyJson(const ReplyIdentity& identity, const std::string& tex
     }
     choice["message"] = std::move(message);
   } else {
-    choice["text"] = text;
+    choice["text"] = generated.text;
   }
   reply["choices"] = Json::array({std::move(choice)});
   reply["usage"] = UsageJson(usage);
@@ -71,6 +72,10 @@ std::string WholeReplyJson(const ReplyIdentity& identity, const std::string& tex
 
 std::string RoleEvent(const ReplyIdentity& identity) {
   return DeltaEvent(identity, {{"role", "assistant"}, {"content", ""}}, nullptr);
+}
+
+std::string ReasoningEvent(const ReplyIdentity& identity, const std::string& text) {
+  return DeltaEvent(identity, {{"reasoning_content", text}}, nullptr);
 }
 
 std::string TextEvent(const ReplyIdentity& identity, const std::string& text) {

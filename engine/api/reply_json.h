@@ -25,13 +25,19 @@ struct Usage {
   int64_t completion_tokens = 0;
 };
 
-// A whole reply. `calls` have their ids.
-std::string WholeReplyJson(const ReplyIdentity& identity, const std::string& text,
-                           const std::vector<ToolCall>& calls, const std::string& finish_reason,
-                           const Usage& usage);
+// What was generated.
+struct Generated {
+  std::string reasoning = {};  // chats only; a reply without thoughts has no field for them
+  std::string text = {};
+  std::vector<ToolCall> calls = {};  // with their ids
+};
+
+std::string WholeReplyJson(const ReplyIdentity& identity, const Generated& generated,
+                           const std::string& finish_reason, const Usage& usage);
 
 // Events of a stream, each "data: JSON\n\n".
 std::string RoleEvent(const ReplyIdentity& identity);
+std::string ReasoningEvent(const ReplyIdentity& identity, const std::string& text);
 std::string TextEvent(const ReplyIdentity& identity, const std::string& text);
 // One call: an event with id and name, one with the arguments.
 std::vector<std::string> CallEvents(const ReplyIdentity& identity, size_t index,

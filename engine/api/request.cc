@@ -5,6 +5,8 @@
 
 #include "engine/api/internal/fields.h"
 #include "engine/api/internal/parse_parts.h"
+#include "engine/chat/json_text.h"
+#include "engine/chat/template_kwargs.h"
 
 namespace skerry::engine {
 namespace {
@@ -146,6 +148,22 @@ void ParsePrompt(Fields& fields, CompletionRequest& request) {
   request.prompt = std::move(tokens);
 }
 
+// The object as the client wrote it: templates show keys in its order.
+void ParseTemplateKwargs(Fields& fields, std::string_view body, ChatRequest& request) {
+  static constexpr std::string_view kName = "chat_template_kwargs";
+  const Json* kwargs = fields.Object(kName);
+  if (kwargs == nullptr) return;
+  const std::string_view raw = RawMember(body, kName);
+  const Result<void> checked = CheckTemplateKwargs(raw, *kwargs);
+  if (!checked) {
+    fields.Fail(kName, checked.error().message(), "invalid_value");
+  } else if (!internal::SaysTheSame(raw, *kwargs)) {
+    fields.Fail(kName, "cannot be read", "invalid_value");
+  } else {
+    request.template_kwargs = raw;
+  }
+}
+
 }  // namespace
 
 Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaults& defaults) {
@@ -157,6 +175,7 @@ Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaul
   internal::ParseMessages(fields, body, request.messages);
   internal::ParseTools(fields, body, request);
   request.reasoning_effort = fields.String("reasoning_effort");
+  ParseTemplateKwargs(fields, body, request);
   ParseCommon(fields, defaults, request);
   if (error) return *error;
   return request;

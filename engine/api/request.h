@@ -41,6 +41,7 @@ struct ChatRequest : CommonRequest {
   bool legacy_functions = false;               // asked by `functions`: answer with `function_call`
   bool parallel_tool_calls = true;
   std::string reasoning_effort;  // a word for the chat template; empty: not given
+  std::string template_kwargs;   // JSON object of variables for the template; empty: not given
 };
 
 struct CompletionRequest : CommonRequest {

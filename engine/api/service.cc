@@ -51,12 +51,13 @@ http::ApiError Loading() { return {503, "the model is being loaded", "loading", 
 }  // namespace
 
 ServedModel MakeServedModel(LoadedTokenizer text, const ChatSource& source, TokenizerMode mode,
-                            SamplingDefaults defaults, std::unique_ptr<Engine> engine) {
+                            SamplingDefaults defaults, std::unique_ptr<Engine> engine,
+                            const AnswerParsers& parsers) {
   ServedModel model;
   model.text = std::move(text);
   model.defaults = defaults;
   model.engine = std::move(engine);
-  Result<ChatFormat> chat = ChatFormat::Create(*model.text.tokenizer, source, mode);
+  Result<ChatFormat> chat = ChatFormat::Create(*model.text.tokenizer, source, mode, parsers);
   if (chat) {
     model.chat = std::move(*chat);
   } else {

@@ -34,7 +34,8 @@ struct ServedModel {
 
 // Puts the parts together: makes the chat format. `engine` may be null until it runs.
 ServedModel MakeServedModel(LoadedTokenizer text, const ChatSource& source, TokenizerMode mode,
-                            SamplingDefaults defaults, std::unique_ptr<Engine> engine);
+                            SamplingDefaults defaults, std::unique_ptr<Engine> engine,
+                            const AnswerParsers& parsers = {});
 
 // generation_config.json of the folder at `path`: do_sample, temperature, top_p, top_k. Without
 // one, or for a file that is not a folder, OpenAI's defaults.

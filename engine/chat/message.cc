@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "appliance/base/sha256.h"
 
@@ -77,6 +78,34 @@ void OrderResults(std::vector<Message>& turns) {
     std::stable_sort(begin, end,
                      [&](const Message& a, const Message& b) { return place(a) < place(b); });
   }
+}
+
+std::vector<Message> SplitCalls(std::vector<Message> messages) {
+  std::vector<Message> split;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].tool_calls.size() < 2) {
+      split.push_back(std::move(messages[i]));
+      continue;
+    }
+    Message turn = std::move(messages[i]);
+    const std::vector<ToolCall> calls = std::exchange(turn.tool_calls, {});
+    const size_t first = i + 1;
+    while (i + 1 < messages.size() && messages[i + 1].role == Role::kTool) ++i;
+    std::map<std::string, std::vector<size_t>, std::less<>> results;  // by the call's id
+    for (size_t at = first; at <= i; ++at) results[messages[at].tool_call_id].push_back(at);
+    for (const ToolCall& call : calls) {
+      turn.tool_calls = {call};
+      split.push_back(std::exchange(turn, Message{}));
+      turn.role = Role::kAssistant;
+      turn.has_content = false;
+      for (const size_t at : results[call.id]) split.push_back(std::move(messages[at]));
+      results.erase(call.id);
+    }
+    for (const auto& [id, others] : results) {
+      for (const size_t at : others) split.push_back(std::move(messages[at]));
+    }
+  }
+  return split;
 }
 
 void NameResults(std::vector<Message>& messages) {

@@ -36,6 +36,9 @@ struct Conversation {
   std::vector<Message> messages;
   std::vector<ToolDefinition> tools;  // those offered to the model
   std::string reasoning_effort;       // as the client wrote it; empty: not given
+  // What the client gives the chat template besides: a JSON object that CheckTemplateKwargs has
+  // accepted, or empty.
+  std::string template_kwargs = {};
 };
 
 // The shape that formats rely on.
@@ -60,6 +63,10 @@ Turns Normalize(const std::vector<Message>& messages, SystemPlace place = System
 // The results behind an assistant's calls in the order of these calls. A result of no call stays
 // behind the others.
 void OrderResults(std::vector<Message>& turns);
+
+// An assistant's turn for each of its calls, with the call's results behind it: for formats that
+// have one call to a turn. The text and the thoughts stay in the first.
+std::vector<Message> SplitCalls(std::vector<Message> messages);
 
 // Sets the name of each result that has none: that of the last call with its id.
 void NameResults(std::vector<Message>& messages);

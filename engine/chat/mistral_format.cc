@@ -6,6 +6,7 @@
 
 #include "appliance/base/json.h"
 #include "engine/chat/json_text.h"
+#include "engine/chat/template_kwargs.h"
 
 namespace skerry::engine {
 namespace {
@@ -254,7 +255,8 @@ void MistralFormat::WriteUser(const Turns& turns, size_t at, const Conversation&
   }
   if (names_.settings && at == turns.first_user) {
     Add(out, names_.settings);
-    Add(out, SettingsJson(conversation.reasoning_effort));
+    Add(out,
+        SettingsJson(ChosenEffort(conversation.reasoning_effort, conversation.template_kwargs)));
     Add(out, names_.settings_end);
   }
   const std::string& text = turns.turns[at].content;

@@ -170,6 +170,7 @@ Result<Prompt> TemplateFormat::Write(const Conversation& conversation, int64_t n
   const Variant& variant = tool_use_ && !conversation.tools.empty() ? *tool_use_ : usual_;
   Conversation given = conversation;
   NameResults(given.messages);
+  if (variant.needs.single_calls) given.messages = SplitCalls(std::move(given.messages));
   const bool fold_always = !variant.needs.system_turn;
   const bool can_help = !given.tools.empty() || !given.reasoning_effort.empty();
 

@@ -10,10 +10,9 @@ Answer::Answer(const Tokenizer& tokenizer, AnswerOptions options)
       options_(std::move(options)),
       detokenizer_(tokenizer, options_.strip_leading_space),
       stops_(options_.stop_strings),
-      reader_(MakeToolCallReader(options_.notation, options_.offered_tools)) {
-  for (const std::string_view name : NotationTokens(options_.notation)) {
-    const std::optional<TokenId> id = tokenizer.FindControl(name);
-    if (id && tokenizer.IsControl(*id)) marks_.push_back(*id);
+      reader_(MakeAnswerReader(options_.reading)) {
+  for (const std::string_view name : MarkTokens(options_.reading)) {
+    if (const auto id = tokenizer.FindControl(name)) marks_.push_back(*id);
   }
 }
 
@@ -24,8 +23,9 @@ void Answer::Add(const std::string& text, Delta& delta) {
   ended_ = step.stopped;
 }
 
-// Text of one step comes before its calls.
-void Answer::Add(ToolCallReader::Step step, Delta& delta) {
+// Thoughts of one step come before its text, and that before its calls.
+void Answer::Add(AnswerReader::Step step, Delta& delta) {
+  if (!ended_) delta.reasoning += step.reasoning;
   Add(step.text, delta);
   if (step.calls.empty() || ended_) return;
   delta.text += stops_.Finish();
@@ -59,7 +59,7 @@ Answer::Delta Answer::Finish(bool cut) {
   if (!ended_) {
     Add(reader_->Push(detokenizer_.Finish()), delta);
     // Behind calls, what became none is left out: a client that runs them wants no rest.
-    ToolCallReader::Step rest = reader_->Finish(cut);
+    AnswerReader::Step rest = reader_->Finish(cut);
     if (n_calls_ > 0) rest.text.clear();
     Add(std::move(rest), delta);
     if (!ended_) delta.text += stops_.Finish();

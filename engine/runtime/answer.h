@@ -1,12 +1,12 @@
-// From generated tokens to what a client sees: text in whole characters, ended by stop strings, and
-// tool calls instead of the model's notation for them.
+// From generated tokens to what a client sees: text in whole characters, ended by stop strings,
+// with thoughts and tool calls instead of the model's notation for them.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "engine/chat/tool_call_reader.h"
+#include "engine/chat/answer_reader.h"
 #include "engine/sampler/stop_strings.h"
 #include "engine/tokenizer/detokenizer.h"
 
@@ -15,15 +15,15 @@ namespace skerry::engine {
 struct AnswerOptions {
   bool strip_leading_space = false;
   std::vector<std::string> stop_strings;
-  ToolNotation notation = ToolNotation::kNone;  // set: calls in it are told from the text
-  std::vector<std::string> offered_tools;       // the only names a call may have; empty: any
-  size_t max_calls = SIZE_MAX;                  // the answer ends after so many
+  AnswerNotation reading;
+  size_t max_calls = SIZE_MAX;  // the answer ends after so many
 };
 
 // One answer. One thread. The tokenizer must outlive it.
 class Answer {
  public:
   struct Delta {
+    std::string reasoning;  // stop strings do not look at it
     std::string text;
     std::vector<ToolCall> calls;  // ids empty
     bool ended = false;           // by a stop string or the last call wanted
@@ -39,15 +39,15 @@ class Answer {
   bool has_calls() const { return n_calls_ > 0; }
 
  private:
-  void Add(ToolCallReader::Step step, Delta& delta);
+  void Add(AnswerReader::Step step, Delta& delta);
   void Add(const std::string& text, Delta& delta);
 
   const Tokenizer* tokenizer_;
   AnswerOptions options_;
   Detokenizer detokenizer_;
   StopStrings stops_;
-  std::unique_ptr<ToolCallReader> reader_;
-  std::vector<TokenId> marks_;  // control tokens of the notation
+  std::unique_ptr<AnswerReader> reader_;
+  std::vector<TokenId> marks_;  // tokens of the notation
   size_t n_calls_ = 0;
   bool ended_ = false;
 };

@@ -113,34 +113,38 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   if (auto error = CheckName(request.model, name, head, admitted)) return *error;
   SetCommon(model, request, admitted);
   admitted.legacy_functions = request.legacy_functions;
-  Conversation conversation{std::move(request.messages), {}, std::move(request.reasoning_effort)};
+  Conversation conversation{std::move(request.messages),
+                            {},
+                            std::move(request.reasoning_effort),
+                            std::move(request.template_kwargs)};
+  std::vector<OfferedTool> tools;
   if (offered) {
     conversation.tools = std::move(request.tools);
     if (request.tool_choice == ToolChoice::kNamed) {
       std::erase_if(conversation.tools,
                     [&](const ToolDefinition& tool) { return tool.name != request.tool_name; });
     }
-    admitted.answer.notation = model.chat->notation();
     for (const ToolDefinition& tool : conversation.tools) {
-      admitted.answer.offered_tools.push_back(tool.name);
+      tools.push_back({tool.name, tool.parameters});
     }
     const bool one = request.tool_choice == ToolChoice::kNamed || !request.parallel_tool_calls;
     admitted.answer.max_calls = one ? 1 : SIZE_MAX;
   }
   admitted.answer.strip_leading_space = true;
   std::vector<TokenId>& stops = admitted.generation.stop_tokens;
-  stops.insert(stops.end(), model.chat->stop_tokens().begin(), model.chat->stop_tokens().end());
+  stops = model.chat->StopTokens(std::move(stops));
   admitted.generation.banned = model.chat->BannedTokens(stops, offered);
   const Result<Prompt> prompt = model.chat->BuildPrompt(conversation, now_micros);
   if (!prompt) return ApiError{400, prompt.error().message(), "invalid_conversation", "messages"};
   if (auto error = RefuseEarly(model, LeastTokens(*model.text.tokenizer, *prompt))) return *error;
   if (client.ClientGone()) return Gone();
+  admitted.answer.reading = model.chat->Reading(*prompt, std::move(tools));
   admitted.generation.prompt = model.chat->Encode(*prompt);
   if (auto error = SetLength(model, head, request, admitted.generation)) return *error;
   if (offered && request.tool_choice != ToolChoice::kAuto) {
     const std::string& only =
         conversation.tools.size() == 1 ? conversation.tools[0].name : request.tool_name;
-    admitted.generation.forced = model.chat->ForcedCallPrefix(only);
+    admitted.generation.forced = model.chat->ForcedCallPrefix(only, admitted.answer.reading);
   }
   return admitted;
 }

@@ -102,6 +102,7 @@ void ParseMessage(Fields& fields, RawList& raw, size_t at, Message& message) {
   } else if (role == "assistant") {
     message.role = Role::kAssistant;
     message.reasoning = fields.String("reasoning_content");
+    if (message.reasoning.empty()) message.reasoning = fields.String("reasoning");
     ParseToolCalls(fields, raw, at, message);
     if (const Json* call = fields.Object("function_call"); call != nullptr) {
       Fields inner(*call, fields.PathOf("function_call."), fields.error());

@@ -10,9 +10,9 @@ namespace {
 constexpr std::string_view kBegin = "<tool_call>";
 constexpr std::string_view kEnd = "</tool_call>";
 
-class HermesReader final : public ToolCallReader {
+class HermesReader final : public AnswerReader {
  public:
-  explicit HermesReader(std::vector<std::string> offered) : offered_(std::move(offered)) {}
+  explicit HermesReader(std::vector<OfferedTool> offered) : offered_(std::move(offered)) {}
 
   Step Push(std::string_view text) override {
     Step step;
@@ -24,14 +24,17 @@ class HermesReader final : public ToolCallReader {
 
   Step Finish(bool cut) override {
     Step step;
-    const bool begun = state_ == State::kBeforeObject || state_ == State::kInObject;
-    const bool blank = any_ && held_.find_first_not_of(" \t\r\n") == std::string::npos;
-    if (begun && !cut) {
-      ToText(step);
-    } else if (state_ == State::kText && !blank) {
-      step.text = held_;
+    switch (state_) {
+      case State::kText:
+        if (!any_ || !finder_.blank()) step.text = finder_.Take();
+        break;
+      case State::kBeforeObject:
+      case State::kInObject:
+        if (!cut) ToText(step);
+        break;
+      case State::kAfterObject:
+        break;
     }
-    held_.clear();
     return step;
   }
 
@@ -64,32 +67,10 @@ class HermesReader final : public ToolCallReader {
     }
   }
 
-  // Holds back what may become the opening tag, and the white space in front of it.
   void FollowText(char c, Step& step) {
-    held_ += c;
-    const size_t tag = held_.find_first_not_of(" \t\r\n");
-    if (tag == std::string::npos) return LetGo(kBegin.size(), step);
-    const std::string_view begun = std::string_view(held_).substr(tag);
-    if (begun == kBegin) {
-      space_ = held_.substr(0, tag);
-      held_.erase(0, tag);
-      state_ = State::kBeforeObject;
-    } else if (!kBegin.starts_with(begun)) {
-      // The last character may begin another one.
-      if (c == '<' || IsJsonSpace(c)) {
-        step.text.append(held_, 0, held_.size() - 1);
-        held_.assign(1, c);
-      } else {
-        step.text += std::exchange(held_, "");
-      }
-    }
-  }
-
-  // Of white space no more than that is held back.
-  void LetGo(size_t most, Step& step) {
-    if (held_.size() <= most) return;
-    step.text += held_[0];
-    held_.erase(0, 1);
+    if (!finder_.Follow(c, step.text)) return;
+    held_ = finder_.Take();
+    state_ = State::kBeforeObject;
   }
 
   void EndObject(Step& step) {
@@ -98,7 +79,6 @@ class HermesReader final : public ToolCallReader {
     step.calls.push_back(std::move(*call));
     any_ = true;
     held_.clear();
-    space_.clear();
     state_ = State::kAfterObject;
   }
 
@@ -117,24 +97,22 @@ class HermesReader final : public ToolCallReader {
   }
 
   void ToText(Step& step) {
-    step.text += space_ + held_;
-    space_.clear();
-    held_.clear();
+    step.text += std::exchange(held_, "");
     state_ = State::kText;
   }
 
   Offered offered_;
   State state_ = State::kText;
   bool any_ = false;
-  std::string held_;   // not given out yet
-  std::string space_;  // in front of the opening tag
+  TagFinder finder_{{kBegin}};
+  std::string held_;  // since the opening tag, with the white space in front of it
   size_t object_at_ = 0;
   JsonExtent extent_;
 };
 
 }  // namespace
 
-std::unique_ptr<ToolCallReader> MakeHermesReader(std::vector<std::string> offered) {
+std::unique_ptr<AnswerReader> MakeHermesReader(std::vector<OfferedTool> offered) {
   return std::make_unique<HermesReader>(std::move(offered));
 }
 

@@ -6,9 +6,9 @@
 namespace skerry::engine::internal {
 namespace {
 
-class ListReader final : public ToolCallReader {
+class ListReader final : public AnswerReader {
  public:
-  explicit ListReader(std::vector<std::string> offered) : offered_(std::move(offered)) {}
+  explicit ListReader(std::vector<OfferedTool> offered) : offered_(std::move(offered)) {}
 
   Step Push(std::string_view text) override {
     Step step;
@@ -103,7 +103,7 @@ class ListReader final : public ToolCallReader {
 
 }  // namespace
 
-std::unique_ptr<ToolCallReader> MakeListReader(std::vector<std::string> offered) {
+std::unique_ptr<AnswerReader> MakeListReader(std::vector<OfferedTool> offered) {
   return std::make_unique<ListReader>(std::move(offered));
 }
 

@@ -7,9 +7,9 @@
 namespace skerry::engine::internal {
 namespace {
 
-class LlamaReader final : public ToolCallReader {
+class LlamaReader final : public AnswerReader {
  public:
-  explicit LlamaReader(std::vector<std::string> offered) : offered_(std::move(offered)) {}
+  explicit LlamaReader(std::vector<OfferedTool> offered) : offered_(std::move(offered)) {}
 
   Step Push(std::string_view text) override {
     Step step;
@@ -77,7 +77,7 @@ class LlamaReader final : public ToolCallReader {
 
 }  // namespace
 
-std::unique_ptr<ToolCallReader> MakeLlamaReader(std::vector<std::string> offered) {
+std::unique_ptr<AnswerReader> MakeLlamaReader(std::vector<OfferedTool> offered) {
   return std::make_unique<LlamaReader>(std::move(offered));
 }
 

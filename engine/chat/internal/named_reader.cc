@@ -12,9 +12,9 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
-class NamedReader final : public ToolCallReader {
+class NamedReader final : public AnswerReader {
  public:
-  explicit NamedReader(std::vector<std::string> offered) : offered_(std::move(offered)) {}
+  explicit NamedReader(std::vector<OfferedTool> offered) : offered_(std::move(offered)) {}
 
   Step Push(std::string_view text) override {
     Step step;
@@ -104,7 +104,7 @@ class NamedReader final : public ToolCallReader {
 
 }  // namespace
 
-std::unique_ptr<ToolCallReader> MakeNamedReader(std::vector<std::string> offered) {
+std::unique_ptr<AnswerReader> MakeNamedReader(std::vector<OfferedTool> offered) {
   return std::make_unique<NamedReader>(std::move(offered));
 }
 

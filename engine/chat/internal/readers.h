@@ -1,4 +1,4 @@
-// One reader of tool calls for each notation, and what they share.
+// One reader for each notation of calls and thoughts, and what they share.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/chat/tool_call_reader.h"
+#include "engine/chat/answer_reader.h"
 
 namespace skerry::engine::internal {
 
@@ -25,14 +25,34 @@ class JsonExtent {
   bool escaped_ = false;
 };
 
-// The names a call may have; none means any.
-class Offered {
+// Finds one of some tags in text that comes in pieces. What may become a tag is held back, as is
+// the white space in front of it.
+class TagFinder {
  public:
-  explicit Offered(std::vector<std::string> names) : names_(std::move(names)) {}
-  bool Has(std::string_view name) const;
+  explicit TagFinder(std::vector<std::string_view> tags) : tags_(std::move(tags)) {}
+
+  // The next character; the tag that it completes, which is then held, with the space in front.
+  // Text that is no tag's goes to `text`.
+  std::optional<std::string_view> Follow(char c, std::string& text);
+  // What is held, which is forgotten.
+  std::string Take();
+  bool blank() const;
 
  private:
-  std::vector<std::string> names_;
+  std::vector<std::string_view> tags_;
+  std::string held_;
+};
+
+// The tools a call may be of; none means any.
+class Offered {
+ public:
+  explicit Offered(std::vector<OfferedTool> tools) : tools_(std::move(tools)) {}
+  bool Has(std::string_view name) const;
+  // The schema of the parameters of `name`; empty where there is none.
+  std::string_view Schema(std::string_view name) const;
+
+ private:
+  std::vector<OfferedTool> tools_;
 };
 
 // A call from {"name": ..., "arguments" or "parameters": {...}}; nullopt when the text is no such
@@ -41,9 +61,19 @@ std::optional<ToolCall> ReadCallObject(std::string_view json);
 // Whether `json` is an object, and JSON at all.
 bool IsJsonObject(std::string_view json);
 
-std::unique_ptr<ToolCallReader> MakeListReader(std::vector<std::string> offered);
-std::unique_ptr<ToolCallReader> MakeNamedReader(std::vector<std::string> offered);
-std::unique_ptr<ToolCallReader> MakeHermesReader(std::vector<std::string> offered);
-std::unique_ptr<ToolCallReader> MakeLlamaReader(std::vector<std::string> offered);
+std::unique_ptr<AnswerReader> MakeListReader(std::vector<OfferedTool> offered);
+std::unique_ptr<AnswerReader> MakeNamedReader(std::vector<OfferedTool> offered);
+std::unique_ptr<AnswerReader> MakeHermesReader(std::vector<OfferedTool> offered);
+std::unique_ptr<AnswerReader> MakeLlamaReader(std::vector<OfferedTool> offered);
+// For kQwenXml and kGlm.
+std::unique_ptr<AnswerReader> MakeXmlReader(ToolNotation notation,
+                                            std::vector<OfferedTool> offered);
+// Without `split_reasoning` thoughts are text; without `calls` every call is.
+std::unique_ptr<AnswerReader> MakeHarmonyReader(bool split_reasoning, bool calls,
+                                                std::vector<OfferedTool> offered);
+// Takes thoughts out; what remains goes to `rest`.
+std::unique_ptr<AnswerReader> MakeReasoningReader(ReasoningMarks marks, bool by_token,
+                                                  bool starts_inside,
+                                                  std::unique_ptr<AnswerReader> rest);
 
 }  // namespace skerry::engine::internal

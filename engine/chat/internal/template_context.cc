@@ -53,11 +53,25 @@ OrderedJson Content(const Message& message, const TemplateNeeds& needs) {
   return parts;
 }
 
+// A template that knows thoughts as "thinking" shows them or the text in front of a call, not both.
+Message WithoutText(Message message) {
+  message.reasoning += "\n\n" + message.content;
+  message.content.clear();
+  return message;
+}
+
 OrderedJson Turn(const Message& message, const TemplateNeeds& needs) {
+  const bool both = !message.tool_calls.empty() && !message.content.empty();
+  if (needs.thinking_key && both && !message.reasoning.empty()) {
+    return Turn(WithoutText(message), needs);
+  }
   OrderedJson turn;
   turn["role"] = RoleName(message.role);
   turn["content"] = Content(message, needs);
-  if (!message.reasoning.empty()) turn["reasoning_content"] = message.reasoning;
+  if (!message.reasoning.empty()) {
+    turn["reasoning_content"] = message.reasoning;
+    if (needs.thinking_key) turn["thinking"] = message.reasoning;
+  }
   if (!message.tool_calls.empty()) turn["tool_calls"] = Calls(message.tool_calls, needs);
   if (message.role == Role::kTool) {
     turn["tool_call_id"] =
@@ -96,6 +110,13 @@ OrderedJson Tool(const ToolDefinition& tool, bool complete) {
   return item;
 }
 
+void AddKwargs(const std::string& kwargs, OrderedJson& context) {
+  if (kwargs.empty()) return;
+  const Result<OrderedJson> parsed = jinja::ParseContext(kwargs, Numbers::kAsWritten);
+  if (!parsed || !parsed->is_object()) return;
+  for (const auto& [key, value] : parsed->items()) context[key] = value;
+}
+
 }  // namespace
 
 OrderedJson MakeContext(const Conversation& conversation, const SpecialTokens& special,
@@ -112,7 +133,10 @@ OrderedJson MakeContext(const Conversation& conversation, const SpecialTokens& s
   context["add_generation_prompt"] = add_generation_prompt;
   if (!conversation.reasoning_effort.empty()) {
     context["reasoning_effort"] = conversation.reasoning_effort;
+    // For templates that know thinking as a switch.
+    if (conversation.reasoning_effort == "none") context["enable_thinking"] = false;
   }
+  AddKwargs(conversation.template_kwargs, context);
   for (const auto& [name, text] : special) context[name] = text;
   return context;
 }

@@ -22,6 +22,8 @@ struct TemplateNeeds {
   bool object_arguments = true;  // a call's arguments as an object, not as JSON text
   bool short_ids = false;        // calls have ids of nine letters or digits
   bool system_turn = true;       // shows a system turn
+  bool single_calls = false;     // shows only the first call of a turn
+  bool thinking_key = false;     // an assistant's thoughts as "thinking", too
 };
 
 // The context: messages, tools, documents, add_generation_prompt and the special tokens; keys and

@@ -77,6 +77,29 @@ size_t Count(std::string_view text, std::string_view part) {
   return count;
 }
 
+// What can be seen only of a template that shows calls: whether it shows two of one turn, and under
+// which key it looks for thoughts.
+void ProbeCallTurn(const Prober& prober, Conversation calls, TemplateNeeds& needs) {
+  const auto shows = [&](std::string_view part) {
+    return prober.Text(calls, needs).find(part) != std::string::npos;
+  };
+  calls.messages[1].reasoning = ProbeText(1);
+  if (!shows(ProbeText(1))) {
+    needs.thinking_key = true;
+    needs.thinking_key = shows(ProbeText(1));
+  }
+  ToolCall second = calls.messages[1].tool_calls[0];
+  second.id = needs.short_ids ? "abcDEF124" : "call_0123456789abcdee";
+  second.name = "probe_other";
+  Message result = calls.messages[2];
+  result.tool_call_id = second.id;
+  result.name = second.name;
+  calls.messages[1].reasoning.clear();
+  calls.messages[1].tool_calls.push_back(std::move(second));
+  calls.messages.push_back(std::move(result));
+  needs.single_calls = !shows("probe_other");
+}
+
 }  // namespace
 
 std::string ProbeText(size_t number) {
@@ -120,7 +143,10 @@ TemplateNeeds ProbeNeeds(const jinja::Template& parsed, std::string_view text,
       tried.null_content =
           ShowsCall(with_none) &&
           (!ShowsCall(with_empty) || Count(with_none, "None") <= Count(with_empty, "None"));
-      if (tried.null_content || ShowsCall(with_empty)) return tried;
+      if (tried.null_content || ShowsCall(with_empty)) {
+        ProbeCallTurn(prober, calls, tried);
+        return tried;
+      }
     }
   }
   return needs;

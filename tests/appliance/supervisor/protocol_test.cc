@@ -56,6 +56,7 @@ TEST(SupervisorProtocolTest, RefusesEverythingElse) {
 
 TEST(SupervisorProtocolTest, Flags) {
   EXPECT_TRUE(CheckFlags({"--enable-auto-tool-choice", "--tool-call-parser", "mistral"}));
+  EXPECT_TRUE(CheckFlags({"--reasoning-parser", "none"}));
   EXPECT_TRUE(CheckFlags({"--gpu-memory-utilization", "0.9"}));
   std::vector<std::string> many(kMaxFlags + 1, "--enable-auto-tool-choice");
   EXPECT_FALSE(CheckFlags(many));

@@ -22,7 +22,7 @@ Json Data(const std::string& event) {
 
 TEST(ReplyJson, WholeChatReply) {
   const Json json =
-      ParseJson(WholeReplyJson(kChat, "gr\xC3\xBC\xC3\x9F\n", {}, "stop", {3, 4})).value();
+      ParseJson(WholeReplyJson(kChat, {.text = "gr\xC3\xBC\xC3\x9F\n"}, "stop", {3, 4})).value();
   EXPECT_EQ(json["id"], "chatcmpl-1");
   EXPECT_EQ(json["object"], "chat.completion");
   EXPECT_EQ(json["created"], 7);
@@ -40,20 +40,33 @@ TEST(ReplyJson, WholeChatReply) {
 
 TEST(ReplyJson, ContentIsNullOnlyBesideCalls) {
   const std::vector<ToolCall> calls = {{"abcdefghi", "f", R"({"x": "\u00e4"})"}};
-  const Json json = ParseJson(WholeReplyJson(kChat, "", calls, "tool_calls", {})).value();
+  const Json json = ParseJson(WholeReplyJson(kChat, {.calls = calls}, "tool_calls", {})).value();
   const Json& message = json["choices"][0]["message"];
   EXPECT_TRUE(message["content"].is_null());
   EXPECT_EQ(message["tool_calls"], ParseJson(R"([{"id":"abcdefghi","type":"function",
       "function":{"name":"f","arguments":"{\"x\": \"\\u00e4\"}"}}])")
                                        .value());
-  EXPECT_EQ(ParseJson(WholeReplyJson(kChat, "", {}, "stop", {}))
-                .value()["choices"][0]["message"]["content"],
-            "");
+  EXPECT_EQ(
+      ParseJson(WholeReplyJson(kChat, {}, "stop", {})).value()["choices"][0]["message"]["content"],
+      "");
   ReplyIdentity legacy = kChat;
   legacy.legacy_functions = true;
-  const Json old = ParseJson(WholeReplyJson(legacy, "", calls, "function_call", {})).value();
+  const Json old = ParseJson(WholeReplyJson(legacy, {.calls = calls}, "function_call", {})).value();
   EXPECT_EQ(old["choices"][0]["message"]["function_call"]["name"], "f");
   EXPECT_FALSE(old["choices"][0]["message"].contains("tool_calls"));
+}
+
+TEST(ReplyJson, ThoughtsHaveAFieldWhereThereAreSome) {
+  const Json json = ParseJson(WholeReplyJson(kChat, {.reasoning = "hm"}, "length", {})).value();
+  const Json& message = json["choices"][0]["message"];
+  EXPECT_EQ(message["reasoning_content"], "hm");
+  EXPECT_EQ(message["content"], "");
+  EXPECT_FALSE(ParseJson(WholeReplyJson(kChat, {.text = "x"}, "stop", {}))
+                   .value()["choices"][0]["message"]
+                   .contains("reasoning_content"));
+  const Json delta = Data(ReasoningEvent(kChat, "\xC3\xA4"))["choices"][0];
+  EXPECT_EQ(delta["delta"], (Json{{"reasoning_content", "\xC3\xA4"}}));
+  EXPECT_TRUE(delta["finish_reason"].is_null());
 }
 
 TEST(ReplyJson, StreamEvents) {
@@ -83,7 +96,7 @@ TEST(ReplyJson, CallEventsNameTheCallOnce) {
 
 TEST(ReplyJson, Completions) {
   const ReplyIdentity identity{"cmpl-1", "M", 7, false, false};
-  const Json whole = ParseJson(WholeReplyJson(identity, "x", {}, "length", {1, 1})).value();
+  const Json whole = ParseJson(WholeReplyJson(identity, {.text = "x"}, "length", {1, 1})).value();
   EXPECT_EQ(whole["object"], "text_completion");
   EXPECT_EQ(whole["choices"][0]["text"], "x");
   const Json event = Data(TextEvent(identity, "y"));

@@ -3,33 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "engine/tokenizer/load.h"
+#include "tests/engine/api/recording_responder.h"
 
 namespace skerry::engine {
 namespace {
 
-// Remembers what was sent.
-class RecordingResponder : public http::Responder {
- public:
-  void Send(http::Response response) override { sent.push_back(std::move(response)); }
-  void Start(int, http::HeaderList) override { started = true; }
-  size_t Write(std::string bytes) override {
-    writes.push_back(std::move(bytes));
-    return backlog;
-  }
-  void Finish(http::HeaderList its_trailers) override {
-    finished = true;
-    trailers = std::move(its_trailers);
-  }
-  void Abort() override { aborted = true; }
-  bool ClientGone() const override { return gone; }
-  void OnClientGone(std::function<void()>) override {}
-
-  std::vector<http::Response> sent;
-  std::vector<std::string> writes;
-  http::HeaderList trailers;
-  bool started = false, finished = false, aborted = false, gone = false;
-  size_t backlog = 0;
-};
+using testing::RecordingResponder;
 
 class ReplyTest : public ::testing::Test {
  protected:
@@ -40,7 +19,7 @@ class ReplyTest : public ::testing::Test {
   Reply Make(bool stream, bool tools = false) {
     AnswerOptions options;
     options.strip_leading_space = true;
-    if (tools) options.notation = ToolNotation::kMistralList;
+    if (tools) options.reading.tools = ToolNotation::kMistralList;
     return Reply(responder_, {"chatcmpl-1", "M", 7, true, false}, stream, 3,
                  Answer(*tokenizer_, options), clock_);
   }

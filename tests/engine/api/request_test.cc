@@ -249,5 +249,32 @@ TEST(CompletionRequest, Prompts) {
   EXPECT_EQ(std::get<http::ApiError>(echo).param, "echo");
 }
 
+TEST(ChatRequest, VariablesForTheTemplate) {
+  const auto body = [](const std::string& more) {
+    return R"({"messages":[{"role":"user","content":"x"}],)" + more + "}";
+  };
+  EXPECT_EQ(Chat(body(R"("chat_template_kwargs":{"b": 1.50, "a":{"x":null}})")).template_kwargs,
+            R"({"b": 1.50, "a":{"x":null}})");
+  EXPECT_EQ(Chat(body(R"("chat_template_kwargs":null)")).template_kwargs, "");
+  for (const char* wrong : {R"({"tools": []})", R"({"bos_token": "x"})", "[]", "3"}) {
+    const auto parsed =
+        ParseChatRequest(body(std::string("\"chat_template_kwargs\":") + wrong), {});
+    const auto* error = std::get_if<http::ApiError>(&parsed);
+    ASSERT_NE(error, nullptr) << wrong;
+    EXPECT_EQ(error->status, 400);
+    EXPECT_EQ(error->param, "chat_template_kwargs");
+  }
+}
+
+TEST(ChatRequest, ThoughtsUnderEitherName) {
+  const auto reasoning = [](const std::string& fields) {
+    return Chat(R"({"messages":[{"role":"assistant","content":"x",)" + fields + "}]}")
+        .messages[0]
+        .reasoning;
+  };
+  EXPECT_EQ(reasoning(R"("reasoning_content":"a","reasoning":"b")"), "a");
+  EXPECT_EQ(reasoning(R"("reasoning":"b")"), "b");
+}
+
 }  // namespace
 }  // namespace skerry::engine

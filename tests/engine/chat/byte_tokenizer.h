@@ -18,6 +18,7 @@ class ByteTokenizer : public Tokenizer {
       added.push_back({name, static_cast<TokenId>(added.size())});
     }
     added_ = AddedTokens(std::move(added));
+    for (int byte = 0; byte < 256; ++byte) bytes_ += static_cast<char>(byte);
   }
   size_t LeastTokens(size_t text_bytes) const override { return text_bytes; }
   int32_t vocab_size() const override { return 356; }
@@ -27,7 +28,10 @@ class ByteTokenizer : public Tokenizer {
   std::string_view TokenName(TokenId id) const override {
     return IsControl(id) ? std::string_view(control_[id]) : "";
   }
-  std::string_view TokenBytes(TokenId) const override { return ""; }
+  std::string_view TokenBytes(TokenId id) const override {
+    if (id < 100 || id >= vocab_size()) return "";
+    return std::string_view(bytes_).substr(static_cast<size_t>(id) - 100, 1);
+  }
   bool IsControl(TokenId id) const override {
     return id >= 0 && static_cast<size_t>(id) < control_.size();
   }
@@ -54,6 +58,7 @@ class ByteTokenizer : public Tokenizer {
 
  private:
   std::vector<std::string> control_;
+  std::string bytes_;  // all, in order
   AddedTokens added_;
 };
 

@@ -84,8 +84,8 @@ TEST(ChatFormat, ForcedCallsAndBannedTokens) {
   const auto format = ChatFormat::Create(*loaded->tokenizer, *source);
   ASSERT_TRUE(format) << format.error().message();
   EXPECT_EQ(format->notation(), ToolNotation::kMistralList);
-  EXPECT_EQ(format->stop_tokens(), std::vector<TokenId>{2});
-  const std::vector<TokenId> prefix = format->ForcedCallPrefix("get_weather");
+  EXPECT_EQ(format->StopTokens({9}), (std::vector<TokenId>{9, 2}));
+  const std::vector<TokenId> prefix = format->ForcedCallPrefix("get_weather", {});
   ASSERT_FALSE(prefix.empty());
   EXPECT_EQ(prefix[0], 5);
   EXPECT_EQ(Decode(*loaded->tokenizer, prefix, true),
@@ -157,7 +157,7 @@ TEST(ChatFormat, ForcedCallsOfEachNotation) {
   const auto forced = [&](const std::string& text, std::string_view name) {
     const auto format = ChatFormat::Create(tokenizer, SourceOf("{{ messages[0].content }}" + text));
     std::string shown;
-    for (const TokenId id : format->ForcedCallPrefix(name)) {
+    for (const TokenId id : format->ForcedCallPrefix(name, {})) {
       shown += id < 100 ? std::string(tokenizer.TokenName(id))
                         : std::string(1, static_cast<char>(id - 100));
     }
@@ -173,6 +173,130 @@ TEST(ChatFormat, ForcedCallsOfEachNotation) {
   EXPECT_EQ(forced("{# tools #}<|start_header_id|>{\"parameters\"", "f"),
             "{\"name\": \"f\", \"parameters\":");
   EXPECT_EQ(forced("", "f"), "");
+}
+
+// --- How answers are read ---
+
+const std::vector<std::string> kHarmony = {"<s>",         "</s>",          "<|start|>",
+                                           "<|channel|>", "<|constrain|>", "<|message|>",
+                                           "<|end|>",     "<|return|>",    "<|call|>"};
+constexpr const char* kChannels =
+    "{{ messages[0].content }}{# tools #}<|channel|><|message|>functions.<|start|>assistant";
+
+AnswerNotation ReadingOf(const ChatFormat& format, const Conversation& talk,
+                         std::vector<OfferedTool> offered = {}) {
+  return format.Reading(format.BuildPrompt(talk, 0).value(), std::move(offered));
+}
+
+TEST(Reading, ThoughtsThatThePromptHasBegun) {
+  const ByteTokenizer tokenizer({"<s>", "</s>", "<think>", "</think>"});
+  struct Case {
+    const char* text;
+    bool inside;
+  };
+  const Case cases[] = {
+      {"{{ messages[0].content }}assistant\n<think>\n", true},
+      {"{{ messages[0].content }}assistant\n<think>", true},
+      {"{{ messages[0].content }}assistant\n<think>\n\n</think>\n\n", false},
+      {"{{ messages[0].content }}assistant\n", false},
+      {"<think>{{ messages[0].content }}", false},
+  };
+  for (const Case& c : cases) {
+    const auto format = ChatFormat::Create(tokenizer, SourceOf(c.text));
+    ASSERT_TRUE(format) << format.error().message();
+    EXPECT_EQ(format->reasoning(), ReasoningNotation::kThink);
+    for (const char* asked : {"Hi", "<think>", "<think>\n"}) {
+      const AnswerNotation reading = ReadingOf(*format, Ask(asked));
+      EXPECT_EQ(reading.starts_inside, c.inside) << c.text << asked;
+      EXPECT_TRUE(reading.reasoning_by_token);
+    }
+  }
+}
+
+TEST(Reading, TheSwitchOfTheTemplateIsFollowed) {
+  const ByteTokenizer tokenizer({"<s>", "</s>"});
+  const auto format = ChatFormat::Create(
+      tokenizer, SourceOf("{{ messages[0].content }}{% if enable_thinking is defined and not "
+                          "enable_thinking %}<think></think>{% else %}<think>{% endif %}"));
+  Conversation talk = Ask("Hi");
+  EXPECT_TRUE(ReadingOf(*format, talk).starts_inside);
+  EXPECT_FALSE(ReadingOf(*format, talk).reasoning_by_token);
+  talk.template_kwargs = R"({"enable_thinking": false})";
+  EXPECT_FALSE(ReadingOf(*format, talk).starts_inside);
+  talk.template_kwargs = R"({"enable_thinking": true})";
+  talk.reasoning_effort = "none";
+  EXPECT_TRUE(ReadingOf(*format, talk).starts_inside);
+  talk.template_kwargs.clear();
+  EXPECT_FALSE(ReadingOf(*format, talk).starts_inside);
+}
+
+TEST(Reading, CallsAreReadWhereToolsAreOffered) {
+  const auto format = ChatFormat::Create(ByteTokenizer(kMistral),
+                                         SourceOf("{{ messages[0].content }}tools [TOOL_CALLS]"));
+  EXPECT_EQ(ReadingOf(*format, Ask("q")).tools, ToolNotation::kNone);
+  const AnswerNotation reading = ReadingOf(*format, Ask("q"), {{"f", "{}"}});
+  EXPECT_EQ(reading.tools, ToolNotation::kMistralList);
+  ASSERT_EQ(reading.offered.size(), 1u);
+  EXPECT_EQ(reading.offered[0].parameters, "{}");
+}
+
+TEST(Reading, Channels) {
+  const ByteTokenizer tokenizer(kHarmony);
+  const auto format = ChatFormat::Create(tokenizer, SourceOf(kChannels));
+  ASSERT_TRUE(format) << format.error().message();
+  EXPECT_EQ(format->notation(), ToolNotation::kHarmony);
+  EXPECT_EQ(format->reasoning(), ReasoningNotation::kHarmony);
+  // The end of a message is not that of the answer, whatever the checkpoint says.
+  EXPECT_EQ(format->StopTokens({1, 6, 7}), (std::vector<TokenId>{1, 7, 7, 8}));
+  EXPECT_EQ(format->BannedTokens({7, 8}, false), (std::vector<TokenId>{0, 1}));
+  EXPECT_EQ(format->ForcedCallPrefix("f", {})[0], 3);
+  // Without its tokens no vocabulary can write them.
+  const auto plain = ChatFormat::Create(ByteTokenizer({"<s>", "</s>"}), SourceOf(kChannels));
+  EXPECT_EQ(plain->notation(), ToolNotation::kNone);
+  EXPECT_EQ(plain->reasoning(), ReasoningNotation::kNone);
+}
+
+TEST(Reading, TokensAroundThoughtsMayBeGenerated) {
+  const ByteTokenizer tokenizer({"<s>", "</s>", "[THINK]", "[/THINK]", "[OTHER]"});
+  const auto format = ChatFormat::Create(tokenizer, SourceOf("{{ messages[0].content }}"));
+  EXPECT_EQ(format->BannedTokens({1}, false), (std::vector<TokenId>{0, 4}));
+}
+
+TEST(Reading, AForcedCallClosesThoughtsThatThePromptHasBegun) {
+  const ByteTokenizer tokenizer({"<s>", "</s>", "<think>", "</think>"});
+  const auto format = ChatFormat::Create(
+      tokenizer, SourceOf("{{ messages[0].content }}{# tools <tool_call> \"name\" #}<think>\n"));
+  const std::vector<TokenId> forced =
+      format->ForcedCallPrefix("f", ReadingOf(*format, Ask("q"), {{"f"}}));
+  ASSERT_GT(forced.size(), 3u);
+  EXPECT_EQ(forced[0], 3);
+  EXPECT_EQ(forced[3], '<' + 100);
+}
+
+TEST(Reading, ParsersCanBeNamed) {
+  const ByteTokenizer think({"<s>", "</s>", "<think>", "</think>", "[TOOL_CALLS]"});
+  const std::string text = "{{ messages[0].content }}{# tools <tool_call> \"name\" #}";
+  const auto named = [&](const Tokenizer& tokenizer, const std::string& source,
+                         const AnswerParsers& parsers) {
+    return ChatFormat::Create(tokenizer, SourceOf(source), TokenizerMode::kAuto, parsers);
+  };
+  EXPECT_EQ(named(think, text, {})->notation(), ToolNotation::kHermes);
+  EXPECT_EQ(named(think, text, {.tool_calls = "none"})->notation(), ToolNotation::kNone);
+  EXPECT_EQ(named(think, text, {.tool_calls = "mistral"})->notation(), ToolNotation::kMistralList);
+  EXPECT_EQ(named(think, text, {.tool_calls = "glm45"})->notation(), ToolNotation::kGlm);
+  EXPECT_EQ(named(think, text, {.reasoning = "none"})->reasoning(), ReasoningNotation::kNone);
+  EXPECT_EQ(named(think, text, {.reasoning = "mistral"})->reasoning(), ReasoningNotation::kMistral);
+  for (const AnswerParsers& wrong :
+       {AnswerParsers{.tool_calls = "openai"}, AnswerParsers{.reasoning = "openai_gptoss"}}) {
+    const auto refused = named(think, text, wrong);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("<|channel|>"));
+  }
+  // Channels are read in any case; what is thought is then a part of the text.
+  const auto whole = named(ByteTokenizer(kHarmony), kChannels, {.reasoning = "none"});
+  const AnswerNotation reading = ReadingOf(*whole, Ask("q"));
+  EXPECT_EQ(reading.reasoning, ReasoningNotation::kHarmony);
+  EXPECT_FALSE(reading.split_reasoning);
 }
 
 }  // namespace

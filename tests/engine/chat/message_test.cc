@@ -63,5 +63,35 @@ TEST(NineCharacterId, KeepsWhatFitsAndMapsTheRest) {
   EXPECT_NE(NineCharacterId("call_a"), NineCharacterId("call_b"));
 }
 
+TEST(Message, CallsOfOneTurnAreSplit) {
+  Message turn = Make(Role::kAssistant, "text");
+  turn.reasoning = "hm";
+  turn.tool_calls = {{"1", "f", "{}"}, {"2", "g", "{}"}, {"3", "h", "{}"}};
+  const auto calls = [](const std::string& id) {
+    Message message = Make(Role::kAssistant, "");
+    message.tool_calls = {{id, "f", "{}"}};
+    return message;
+  };
+  const auto result = [](const std::string& id) {
+    Message message = Make(Role::kTool, "1");
+    message.tool_call_id = id;
+    return message;
+  };
+  const std::vector<Message> split =
+      SplitCalls({Make(Role::kUser, "q"), turn, result("2"), result("x"), result("1"),
+                  Make(Role::kUser, "next"), calls("4"), result("4")});
+  std::string shape;
+  for (const Message& message : split) {
+    if (message.role == Role::kUser) shape += "u";
+    if (message.role == Role::kTool) shape += "r" + message.tool_call_id;
+    for (const ToolCall& call : message.tool_calls) shape += "c" + call.id;
+  }
+  EXPECT_EQ(shape, "uc1r1c2r2c3rxuc4r4");
+  EXPECT_EQ(split[1].content, "text");
+  EXPECT_EQ(split[1].reasoning, "hm");
+  EXPECT_EQ(split[3].content, "");
+  EXPECT_FALSE(split[3].has_content);
+}
+
 }  // namespace
 }  // namespace skerry::engine

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/tokenizer/load.h"
+#include "tests/engine/chat/byte_tokenizer.h"
 
 namespace skerry::engine {
 namespace {
@@ -16,6 +17,7 @@ std::unique_ptr<Tokenizer> Demo() {
 }
 
 struct All {
+  std::string reasoning;
   std::string text;
   std::vector<ToolCall> calls;
   bool ended = false;
@@ -24,6 +26,7 @@ struct All {
 All Feed(Answer& answer, const std::vector<TokenId>& tokens, bool cut = false) {
   All all;
   const auto add = [&](Answer::Delta delta) {
+    all.reasoning += delta.reasoning;
     all.text += delta.text;
     for (ToolCall& call : delta.calls) all.calls.push_back(std::move(call));
     return delta.ended;
@@ -61,7 +64,7 @@ TEST(Answer, ToolCallsInsteadOfTheirNotation) {
   const auto tokenizer = Demo();
   AnswerOptions options;
   options.strip_leading_space = true;
-  options.notation = ToolNotation::kMistralList;
+  options.reading.tools = ToolNotation::kMistralList;
   Answer answer(*tokenizer, options);
   std::vector<TokenId> tokens = tokenizer->Encode("Let me see.");
   tokens.push_back(kToolCalls);
@@ -79,7 +82,7 @@ TEST(Answer, ToolCallsInsteadOfTheirNotation) {
 TEST(Answer, EndsAfterTheCallsWanted) {
   const auto tokenizer = Demo();
   AnswerOptions options;
-  options.notation = ToolNotation::kMistralList;
+  options.reading.tools = ToolNotation::kMistralList;
   options.max_calls = 1;
   Answer answer(*tokenizer, options);
   std::vector<TokenId> tokens = tokenizer->Encode(R"([{"name": "a"}, {"name": "b"}])");
@@ -92,7 +95,7 @@ TEST(Answer, EndsAfterTheCallsWanted) {
 TEST(Answer, BrokenCallsAreTextUnlessCut) {
   const auto tokenizer = Demo();
   AnswerOptions options;
-  options.notation = ToolNotation::kMistralList;
+  options.reading.tools = ToolNotation::kMistralList;
   for (const bool cut : {false, true}) {
     Answer answer(*tokenizer, options);
     std::vector<TokenId> tokens = tokenizer->Encode(R"([{"name": "a", "arg)");
@@ -108,8 +111,8 @@ TEST(Answer, CallsInTextAreToldFromIt) {
   const auto tokenizer = Demo();
   AnswerOptions options;
   options.strip_leading_space = true;
-  options.notation = ToolNotation::kHermes;
-  options.offered_tools = {"a"};
+  options.reading.tools = ToolNotation::kHermes;
+  options.reading.offered = {{"a"}};
   options.stop_strings = {"STOP"};
   Answer answer(*tokenizer, options);
   const All all =
@@ -126,11 +129,31 @@ TEST(Answer, WhatIsNoCallIsText) {
   for (const char* text : {"a < b <tool", "<tool_call>{\"name\": \"z\"}</tool_call>"}) {
     AnswerOptions options;
     options.strip_leading_space = true;
-    options.notation = ToolNotation::kHermes;
-    options.offered_tools = {"a"};
+    options.reading.tools = ToolNotation::kHermes;
+    options.reading.offered = {{"a"}};
     Answer answer(*tokenizer, options);
     EXPECT_EQ(Feed(answer, tokenizer->Encode(text)).text, text);
   }
+}
+
+// Thoughts between tokens of the vocabulary, control tokens or not.
+TEST(Answer, ThoughtsAreTakenOut) {
+  const testing::ByteTokenizer tokenizer({"<s>", "</s>", "<think>", "</think>"});
+  const auto tokens = [&](std::string_view text) {
+    const TextRange all{0, text.size()};
+    return tokenizer.EncodeTrusted(text, {&all, 1});
+  };
+  AnswerOptions options;
+  options.reading.reasoning = ReasoningNotation::kThink;
+  options.reading.reasoning_by_token = true;
+  options.stop_strings = {"STOP"};
+  Answer answer(tokenizer, options);
+  const All all = Feed(answer, tokens("<think>\nSTOP? \n</think>\n\nYes. STOP no"));
+  EXPECT_EQ(all.reasoning, "STOP?");
+  EXPECT_EQ(all.text, "Yes. ");
+  EXPECT_TRUE(all.ended);
+  Answer cut(tokenizer, options);
+  EXPECT_EQ(Feed(cut, tokens("<think>still "), /*cut=*/true).reasoning, "still");
 }
 
 TEST(Answer, HalfACharacterAtTheEndIsReplaced) {

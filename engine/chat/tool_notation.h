@@ -1,14 +1,12 @@
-// Tool calls in an answer, in the notations that models were trained on, told from its text while
-// it is generated.
+// The notations that models were trained to call tools in.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "engine/chat/message.h"
+#include "appliance/base/result.h"
 
 namespace skerry::engine {
 
@@ -18,9 +16,16 @@ enum class ToolNotation {
   kMistralNamed,  // [TOOL_CALLS]name[ARGS]{...}[TOOL_CALLS]...: version 11 and later
   kHermes,        // <tool_call>{"name": ..., "arguments": {...}}</tool_call>: Hermes, Qwen
   kLlama,         // {"name": ..., "parameters": {...}} as the whole answer: Llama 3
+  kQwenXml,       // <tool_call><function=NAME><parameter=KEY>...: Qwen3-Coder, Qwen 3.5
+  kGlm,           // <tool_call>NAME<arg_key>KEY</arg_key><arg_value>...: GLM 4.5 and later
+  kHarmony,       // messages "to=functions.NAME" of gpt-oss
 };
 
 std::string_view ToolNotationName(ToolNotation notation);
+
+// By vLLM's name of a parser ("hermes", "qwen3_coder", "openai", ...) or "none"; kInvalidArgument
+// listing the known ones. Its "mistral" stands for both of Mistral's: `mistral_named` says which.
+Result<ToolNotation> ParseToolCallParser(std::string_view name, bool mistral_named);
 
 // The notation that a chat template teaches; kNone when it is none of these.
 ToolNotation RecognizeNotation(std::string_view chat_template);
@@ -35,31 +40,5 @@ struct NotationPart {
   std::string text;
 };
 std::vector<NotationPart> ForcedCall(ToolNotation notation, std::string_view name);
-
-// One answer's reader. One thread. A call has one of the offered names (no list: any): a client
-// must never be told to run what it did not offer. What is no proper call comes back as text.
-class ToolCallReader {
- public:
-  // Longest call; what is longer is text.
-  static constexpr size_t kMaxBytes = 1 << 20;
-
-  struct Step {
-    std::string text;
-    std::vector<ToolCall> calls;  // ids empty: the server gives its own
-  };
-
-  virtual ~ToolCallReader() = default;
-  // What is certain after more of the answer's text.
-  virtual Step Push(std::string_view text) = 0;
-  // One of NotationTokens was generated.
-  virtual Step Mark(std::string_view token) = 0;
-  // The rest of the text. `cut`: the answer ended by its length, so a call that was begun is
-  // dropped; otherwise it is text.
-  virtual Step Finish(bool cut) = 0;
-};
-
-// Never null; for kNone everything is text.
-std::unique_ptr<ToolCallReader> MakeToolCallReader(ToolNotation notation,
-                                                   std::vector<std::string> offered);
 
 }  // namespace skerry::engine
