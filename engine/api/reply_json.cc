@@ -38,6 +38,15 @@ std::string DeltaEvent(const ReplyIdentity& identity, Json delta, Json finish_re
   return Event(frame);
 }
 
+constexpr size_t kArgumentBytes = 1024;  // of one event
+
+// At most `bytes` of UTF-8 text, whole characters.
+std::string_view FirstCharacters(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 1 && (static_cast<uint8_t>(text[bytes]) & 0xC0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
 Json CallJson(const ToolCall& call) {
   return {{"id", call.id},
           {"type", "function"},
@@ -84,17 +93,25 @@ std::string TextEvent(const ReplyIdentity& identity, const std::string& text) {
 
 std::vector<std::string> CallEvents(const ReplyIdentity& identity, size_t index,
                                     const ToolCall& call) {
-  Json begin = {{"name", call.name}, {"arguments", ""}};
-  Json rest = {{"arguments", call.arguments}};
-  if (identity.legacy_functions) {
-    return {DeltaEvent(identity, {{"function_call", std::move(begin)}}, nullptr),
-            DeltaEvent(identity, {{"function_call", std::move(rest)}}, nullptr)};
+  std::vector<std::string> events;
+  const auto add = [&](Json delta) {
+    if (!identity.legacy_functions) {
+      delta["index"] = index;
+      delta = {{"tool_calls", Json::array({std::move(delta)})}};
+    } else {
+      delta = {{"function_call", std::move(delta["function"])}};
+    }
+    events.push_back(DeltaEvent(identity, std::move(delta), nullptr));
+  };
+  add({{"id", call.id},
+       {"type", "function"},
+       {"function", {{"name", call.name}, {"arguments", ""}}}});
+  for (std::string_view rest = call.arguments; !rest.empty();) {
+    const std::string_view piece = FirstCharacters(rest, kArgumentBytes);
+    add({{"function", {{"arguments", std::string(piece)}}}});
+    rest.remove_prefix(piece.size());
   }
-  Json first = {
-      {"index", index}, {"id", call.id}, {"type", "function"}, {"function", std::move(begin)}};
-  Json second = {{"index", index}, {"function", std::move(rest)}};
-  return {DeltaEvent(identity, {{"tool_calls", Json::array({std::move(first)})}}, nullptr),
-          DeltaEvent(identity, {{"tool_calls", Json::array({std::move(second)})}}, nullptr)};
+  return events;
 }
 
 std::string FinishEvent(const ReplyIdentity& identity, const std::string& finish_reason) {

@@ -39,7 +39,7 @@ std::string WholeReplyJson(const ReplyIdentity& identity, const Generated& gener
 std::string RoleEvent(const ReplyIdentity& identity);
 std::string ReasoningEvent(const ReplyIdentity& identity, const std::string& text);
 std::string TextEvent(const ReplyIdentity& identity, const std::string& text);
-// One call: an event with id and name, one with the arguments.
+// One call: an event with id and name, then its arguments in one or more.
 std::vector<std::string> CallEvents(const ReplyIdentity& identity, size_t index,
                                     const ToolCall& call);
 std::string FinishEvent(const ReplyIdentity& identity, const std::string& finish_reason);

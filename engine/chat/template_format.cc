@@ -100,6 +100,7 @@ Conversation Skeleton(const Conversation& conversation) {
     skeleton.messages.push_back(std::move(turn));
   }
   if (!conversation.tools.empty()) skeleton.tools = {{"f", "", "", ""}};
+  skeleton.template_kwargs = conversation.template_kwargs;
   return skeleton;
 }
 

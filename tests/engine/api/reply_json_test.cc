@@ -56,6 +56,31 @@ TEST(ReplyJson, ContentIsNullOnlyBesideCalls) {
   EXPECT_FALSE(old["choices"][0]["message"].contains("tool_calls"));
 }
 
+TEST(ReplyJson, LongArgumentsComeInPiecesOfWholeCharacters) {
+  ToolCall call = {"abcdefghi", "f", "{\"x\": \""};
+  for (int i = 0; i < 2000; ++i) call.arguments += "\xE4\xB8\x96";
+  call.arguments += "\"}";
+  for (const bool legacy : {false, true}) {
+    ReplyIdentity identity = kChat;
+    identity.legacy_functions = legacy;
+    std::string all;
+    const std::vector<std::string> events = CallEvents(identity, 1, call);
+    EXPECT_GT(events.size(), 5u);
+    for (size_t i = 0; i < events.size(); ++i) {
+      const Json delta = Data(events[i])["choices"][0]["delta"];
+      const Json& one = legacy ? delta["function_call"] : delta["tool_calls"][0];
+      const Json& function = legacy ? one : one["function"];
+      EXPECT_EQ(function.contains("name"), i == 0);
+      EXPECT_EQ(one.contains("id"), i == 0 && !legacy);
+      EXPECT_EQ(one.value("index", 1), 1);
+      const std::string piece = function["arguments"];
+      EXPECT_LE(piece.size(), 1024u);
+      all += piece;
+    }
+    EXPECT_EQ(all, call.arguments);
+  }
+}
+
 TEST(ReplyJson, ThoughtsHaveAFieldWhereThereAreSome) {
   const Json json = ParseJson(WholeReplyJson(kChat, {.reasoning = "hm"}, "length", {})).value();
   const Json& message = json["choices"][0]["message"];
