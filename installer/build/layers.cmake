@@ -24,7 +24,7 @@ set(SKERRY_LAYERS
   "engine/unicode: appliance/base"
   "engine/jinja: engine/unicode"
   "engine/tokenizer: engine/formats engine/unicode"
-  "engine/grammar: engine/formats"
+  "engine/grammar: engine/tokenizer engine/unicode"
   "engine/chat: engine/jinja engine/tokenizer engine/formats"
   "engine/device/cpu: engine/device engine/formats"
   "engine/device/cuda: engine/device"
