@@ -17,6 +17,7 @@ Value Piece(Interpreter& in, const Text& text, size_t begin, size_t end) {
 size_t FindText(std::string_view text, std::string_view part, size_t from) {
   if (from > text.size()) return std::string_view::npos;
   if (part.empty()) return from;
+  if (text.empty()) return std::string_view::npos;  // it may have no address
   const void* at = memmem(text.data() + from, text.size() - from, part.data(), part.size());
   return at == nullptr ? std::string_view::npos
                        : static_cast<size_t>(static_cast<const char*>(at) - text.data());
