@@ -1,6 +1,7 @@
 #include "engine/unicode/char_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/unicode/code_points.h"
 #include "engine/unicode/normal_form.h"
@@ -28,7 +29,7 @@ CharSet Where(Holds holds) {
 }  // namespace
 
 CharSet::CharSet(std::vector<Range> ranges) {
-  std::ranges::sort(ranges);
+  if (!std::ranges::is_sorted(ranges)) std::ranges::sort(ranges);
   for (const Range& range : ranges) {
     if (!ranges_.empty() && range.first <= uint64_t{ranges_.back().last} + 1) {
       ranges_.back().last = std::max(ranges_.back().last, range.last);
@@ -51,10 +52,14 @@ CharSet CharSet::OfCategories(CategorySet categories) {
   return CharSet(std::move(ranges));
 }
 
-CharSet CharSet::WhiteSpace() { return Where(IsWhiteSpace); }
+CharSet CharSet::WhiteSpace() {
+  static const CharSet set = Where(IsWhiteSpace);
+  return set;
+}
 
 CharSet CharSet::WordChars() {
-  return OfCategories(kLetters | kMarks | Bit(kCategoryNd) | Bit(kCategoryPc));
+  static const CharSet set = OfCategories(kLetters | kMarks | Bit(kCategoryNd) | Bit(kCategoryPc));
+  return set;
 }
 
 CharSet CharSet::Han() {
@@ -73,8 +78,9 @@ bool CharSet::Contains(uint32_t c) const {
 }
 
 CharSet CharSet::Union(const CharSet& other) const {
-  std::vector<Range> all = ranges_;
-  all.insert(all.end(), other.ranges_.begin(), other.ranges_.end());
+  std::vector<Range> all;
+  all.reserve(ranges_.size() + other.ranges_.size());
+  std::ranges::merge(ranges_, other.ranges_, std::back_inserter(all));
   return CharSet(std::move(all));
 }
 
@@ -94,9 +100,12 @@ CharSet CharSet::Intersection(const CharSet& other) const {
 }
 
 CharSet CharSet::WithBothCases() const {
+  static const CharSet cased =
+      Where([](uint32_t c) { return SimpleUpper(c) != c || SimpleLower(c) != c; });
+  const CharSet with_another_case = Intersection(cased);
   std::vector<Range> all = ranges_;
   const auto add = [&](uint32_t c) { all.push_back({c, c}); };
-  for (const Range& range : ranges_) {
+  for (const Range& range : with_another_case.ranges_) {
     for (uint32_t c = range.first; c <= range.last; ++c) {
       const uint32_t upper = SimpleUpper(c);
       const uint32_t lower = SimpleLower(c);
