@@ -91,7 +91,8 @@ Result<void> ChatFormat::ChooseTools(ToolNotation taught, bool mistral_named,
                                      const std::string& parser) {
   ToolNotation& chosen = notation_.tools;
   chosen = taught;
-  if (parser != "auto") chosen = TRY(ParseToolCallParser(parser, mistral_named));
+  if (parser != "auto")
+    chosen = TRY(ParseToolCallParser(parser, mistral_named).WithContext("--tool-call-parser"));
   const std::vector<std::string_view> needed = NeededTokens(chosen);
   if (HasAll(*tokenizer_, needed)) return {};
   chosen = ToolNotation::kNone;
@@ -105,7 +106,8 @@ Result<void> ChatFormat::ChooseReasoning(std::string_view chat_template,
   const ReasoningNotation taught = RecognizeReasoning(*tokenizer_, chat_template);
   ReasoningNotation& chosen = notation_.reasoning;
   chosen = taught;
-  if (parser != "auto") chosen = TRY(ParseReasoningParser(parser));
+  if (parser != "auto")
+    chosen = TRY(ParseReasoningParser(parser).WithContext("--reasoning-parser"));
   // Channels are how such a model answers at all, so they are read in any case.
   const bool channels =
       taught == ReasoningNotation::kHarmony || notation_.tools == ToolNotation::kHarmony;

@@ -33,9 +33,8 @@ Result<ReasoningNotation> ParseReasoningParser(std::string_view name) {
     if (known.name == name) return known.notation;
     all += ", " + std::string(known.name);
   }
-  return Error(ErrorCode::kInvalidArgument, "--reasoning-parser '" +
-                                                std::string(name.substr(0, 64)) +
-                                                "' is not known; known are " + all);
+  return Error(ErrorCode::kInvalidArgument,
+               "parser '" + std::string(name.substr(0, 64)) + "' is not known; known are " + all);
 }
 
 ReasoningNotation RecognizeReasoning(const Tokenizer& tokenizer, std::string_view chat_template) {

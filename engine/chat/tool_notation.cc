@@ -46,9 +46,8 @@ Result<ToolNotation> ParseToolCallParser(std::string_view name, bool mistral_nam
     if (known.name == name) return known.notation;
     all += ", " + std::string(known.name);
   }
-  return Error(ErrorCode::kInvalidArgument, "--tool-call-parser '" +
-                                                std::string(name.substr(0, 64)) +
-                                                "' is not known; known are " + all);
+  return Error(ErrorCode::kInvalidArgument,
+               "parser '" + std::string(name.substr(0, 64)) + "' is not known; known are " + all);
 }
 
 ToolNotation RecognizeNotation(std::string_view chat_template) {
