@@ -11,6 +11,7 @@
 #include "engine/chat/format.h"
 #include "tests/engine/api/recording_responder.h"
 #include "tests/engine/chat/byte_tokenizer.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 using testing::ByteTokenizer;
 using testing::RecordingResponder;
 
-constexpr int kAnswers = 200;  // of each notation
+const int kAnswers = testing::Rounds(300);  // of each notation
 
 struct Model {
   const char* name;
@@ -225,6 +226,7 @@ TEST_P(GarbageAnswers, KeepTheProtocol) {
     calls += whole.calls.size();
     thoughts += whole.reasoning.empty() ? 0 : 1;
   }
+  if (testing::kReduction > 1) return;  // too few to be sure of what is among them
   EXPECT_GT(calls, 0u);
   EXPECT_EQ(thoughts > 0, reading.reasoning != ReasoningNotation::kNone);
 }

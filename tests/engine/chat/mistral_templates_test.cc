@@ -10,6 +10,7 @@
 #include "tests/engine/chat/byte_tokenizer.h"
 #include "tests/engine/chat/conversations.h"
 #include "tests/engine/chat/files.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 using testing::ByteTokenizer;
 using testing::Say;
 
-constexpr int kConversations = 300;  // for each template
+const int kConversations = testing::Rounds(300);  // for each template
 
 struct Published {
   const char* name;

@@ -13,6 +13,7 @@
 #include "tests/engine/chat/byte_tokenizer.h"
 #include "tests/engine/chat/conversations.h"
 #include "tests/engine/chat/files.h"
+#include "tests/engine/tokenizer/sizes.h"
 
 namespace skerry::engine {
 namespace {
@@ -398,7 +399,7 @@ TEST(Attack, VariablesOfARequestAreText) {
 
 // Work that grows with the square of the messages would take minutes here.
 TEST(TemplateFormat, TimeGrowsWithTheMessagesOnly) {
-  constexpr size_t kMessages = 16'384;
+  constexpr size_t kMessages = 16'384 / testing::kReduction;
   std::vector<std::vector<Message>> conversations;
   for (const Role role : {Role::kSystem, Role::kUser, Role::kTool}) {
     conversations.emplace_back(kMessages, Say(role, "x"));
