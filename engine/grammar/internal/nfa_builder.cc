@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "engine/grammar/internal/byte_dfa.h"
 #include "engine/grammar/internal/nfa_check.h"
+#include "engine/grammar/internal/text_search.h"
 #include "engine/grammar/internal/utf8_ranges.h"
 
 namespace skerry::engine::internal {
@@ -289,77 +291,44 @@ class Builder {
     }
   }
 
-  // The automaton of Aho and Corasick ("Efficient string matching", 1975); control tokens can come
-  // anywhere and need no search.
+  // Texts are searched for; control tokens can come anywhere and need no search.
   uint32_t EmitUntil(const Expression& expression, uint32_t to) {
     const uint32_t everywhere = NewState();
     if (expression.may_end) drafts_[everywhere].empty.push_back(to);
-    std::vector<std::array<uint32_t, 256>> next(1);  // by node; 0: the root
-    std::vector<int32_t> found(1, -1);               // which text ends here
-    for (size_t i = 0; i < expression.texts.size(); ++i) {
+    std::vector<std::string> texts;
+    std::vector<uint32_t> behind;
+    for (size_t i = 0; i < expression.texts.size() && !Full(); ++i) {
       const std::string& text = expression.texts[i];
-      const uint32_t behind = Emit(expression.parts[i], to);
+      const uint32_t part = Emit(expression.parts[i], to);
       if (text.empty() || static_cast<uint8_t>(text[0]) == kControlBegin) {
-        const uint32_t control = EmitText(text, behind);
+        const uint32_t control = EmitText(text, part);
         drafts_[everywhere].empty.push_back(control);
-        continue;
+      } else {
+        texts.push_back(text);
+        behind.push_back(part);
       }
-      uint32_t node = 0;
-      for (const char c : text) {
-        const auto byte = static_cast<uint8_t>(c);
-        if (next[node][byte] == 0) {
-          next[node][byte] = static_cast<uint32_t>(next.size());
-          next.emplace_back();
-          found.push_back(-1);
-        }
-        node = next[node][byte];
-      }
-      if (found[node] < 0) found[node] = static_cast<int32_t>(behind);
-      if (Full()) return to;
     }
-    CompleteSearch(next, found);
-    std::vector<uint32_t> states(next.size());
-    for (size_t node = 0; node < next.size(); ++node) {
-      states[node] = found[node] >= 0 ? static_cast<uint32_t>(found[node]) : NewState();
+    const TextSearch search(texts);
+    std::vector<uint32_t> states(search.size());
+    for (size_t node = 0; node < states.size(); ++node) {
+      const std::optional<size_t> found = search.Found(node);
+      states[node] = found ? behind[*found] : NewState();
     }
-    for (size_t node = 0; node < next.size(); ++node) {
-      if (found[node] >= 0) continue;
+    for (size_t node = 0; node < states.size(); ++node) {
+      if (search.Found(node)) continue;
       Draft& draft = drafts_[states[node]];
       draft.empty.push_back(everywhere);
       for (int byte = 0; byte <= kLastTextByte; ++byte) {
-        const uint32_t target = states[next[node][static_cast<size_t>(byte)]];
+        const auto code = static_cast<uint8_t>(byte);
+        const uint32_t target = states[search.Next(node, code)];
         if (!draft.bytes.empty() && draft.bytes.back().target == target) {
-          draft.bytes.back().last = static_cast<uint8_t>(byte);
+          draft.bytes.back().last = code;
         } else {
-          draft.bytes.push_back({static_cast<uint8_t>(byte), static_cast<uint8_t>(byte), target});
+          draft.bytes.push_back({code, code, target});
         }
       }
     }
     return states[0];
-  }
-
-  // Where a byte leads that does not go on with a text: to the longest end of what was read that
-  // begins one.
-  static void CompleteSearch(std::vector<std::array<uint32_t, 256>>& next,
-                             std::vector<int32_t>& found) {
-    std::vector<uint32_t> fallback(next.size(), 0);
-    std::vector<uint32_t> queue;
-    for (const uint32_t node : next[0]) {
-      if (node != 0) queue.push_back(node);
-    }
-    for (size_t i = 0; i < queue.size(); ++i) {
-      const uint32_t node = queue[i];
-      if (found[node] < 0) found[node] = found[fallback[node]];
-      for (size_t byte = 0; byte < 256; ++byte) {
-        const uint32_t other = next[fallback[node]][byte];
-        if (next[node][byte] == 0) {
-          next[node][byte] = other;
-        } else {
-          fallback[next[node][byte]] = other;
-          queue.push_back(next[node][byte]);
-        }
-      }
-    }
   }
 
   void Flatten() {

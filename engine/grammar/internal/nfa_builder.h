@@ -10,7 +10,7 @@ namespace skerry::engine::internal {
 struct NfaLimits {
   static constexpr size_t kMaxStates = 1 << 18;
   static constexpr size_t kMaxSteps = 1 << 22;  // expressions visited: shared ones count each time
-  static constexpr uint32_t kMaxDepth = 4000;   // of expressions in expressions
+  static constexpr uint32_t kMaxDepth = 1000;   // of expressions in expressions
   static constexpr uint32_t kMaxRepeat = 1 << 20;
   static constexpr uint32_t kMaxFrames = 256;      // on the stack of one text
   static constexpr uint32_t kMaxEmptyRepeat = 64;  // of what may be empty

@@ -1,4 +1,5 @@
 // Numbers and strings of a schema.
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -53,7 +54,7 @@ Result<void> AddFormat(const OrderedJson& schema, const std::string& pointer,
   if (format == schema.end()) return {};
   for (const FormatBounds& known : kNumberFormats) {
     if (*format != std::string(known.format)) continue;
-    const auto number = [](const std::string& text) { return std::stod(text); };
+    const auto number = [](const std::string& text) { return std::strtod(text.c_str(), nullptr); };
     if (known.least && (!bounds.least || number(*bounds.least) < number(known.least))) {
       bounds.least = known.least;
       bounds.above_least = false;

@@ -51,6 +51,19 @@ TEST(CompileAnswer, TextOrCallsByMarker) {
   }
 }
 
+// A marker may begin inside of what looked like its beginning.
+TEST(CompileAnswer, FindsTheFirstMarker) {
+  AnswerShape shape;
+  shape.thoughts_end = Text("aab");
+  shape.text = {TextRule::Kind::kRegex, "x", {}};
+  const Grammar grammar = Compile(shape);
+  for (const char* text : {"aabx", "aaaabx", "abaabx", "aacaab x"}) {
+    EXPECT_TRUE(Matches(grammar, text)) << text;
+  }
+  for (const char* text : {"aax", "aabaabx", "abx", "aab"})
+    EXPECT_FALSE(Matches(grammar, text)) << text;
+}
+
 TEST(CompileAnswer, CallsRequired) {
   AnswerShape shape;
   shape.calls = Tagged();

@@ -111,6 +111,7 @@ TEST(JsonSchema, NumbersWithBounds) {
        {"2147483647", "-2147483648"},
        {"2147483648", "-2147483649"}},
       {R"({"type":"integer","minimum":1,"format":"int64"})", {"1"}, {"0"}},
+      {R"({"type":"integer","minimum":1e-320,"format":"int32"})", {"1"}, {"0"}},
       {R"({"type":"number","minimum":0,"maximum":1})",
        {"0", "1", "0.5", "0.0", "1.0", "1.000"},
        {"-0.1", "1.1", "1.0001", "2", "1e0"}},
