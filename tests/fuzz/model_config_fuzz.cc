@@ -29,6 +29,8 @@ void CheckPromises(const ModelConfig& config) {
     Require(config.experts_per_token >= 1 && config.experts_per_token <= config.n_experts);
     Require(config.expert_size >= 1);
   }
+  Require(config.query_scale.length >= 1);
+  (void)UnquantisedEntry(config.quantization, "model.layers.0.mlp.gate_proj.weight");
   for (const RopeTable& rope : config.ropes) {
     Require(rope.divisors.empty() ||
             rope.divisors.size() == static_cast<size_t>(config.head_dim / 2));
