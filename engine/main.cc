@@ -114,7 +114,10 @@ Result<ServedModel> Load(const ServeFlags& flags) {
     options.kv_cache_bytes = AvailableMemory().value_or(2 * kFallbackCacheBytes) / 2;
   }
   std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), options));
-  return MakeServedModel(std::move(text), source, mode, defaults, std::move(engine), flags.parsers);
+  ServedModel served =
+      MakeServedModel(std::move(text), source, mode, defaults, std::move(engine), flags.parsers);
+  served.notes = checkpoint.config().notes;
+  return served;
 }
 
 void LogLoaded(const ServeFlags& flags, const ServedModel& model) {

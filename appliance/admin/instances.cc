@@ -359,10 +359,12 @@ void Instances::Look(const Instance& instance, const supervisor::InstanceInfo* i
     });
     return;
   }
-  if (instance.status.state == LoadState::kStarting && IsHealthy(iid)) OnReady(instance);
+  if (instance.status.state != LoadState::kStarting) return;
+  const std::optional<std::string> notes = AskHealth(iid);
+  if (notes) OnReady(instance, *notes);
 }
 
-bool Instances::IsHealthy(const std::string& iid) const {
+std::optional<std::string> Instances::AskHealth(const std::string& iid) const {
   http::ClientRequest request;
   request.target = "/health";
   http::ClientOptions options;
@@ -371,10 +373,17 @@ bool Instances::IsHealthy(const std::string& iid) const {
   options.max_body_bytes = kMaxHealthBytes;
   const Result<http::ClientResponse> response =
       http::FetchUnix(core_.data_directory() + "/run/engine/" + iid + "/sock", request, options);
-  return response && response->status == 200;
+  if (!response || response->status != 200) return std::nullopt;
+  const Result<Json> health = ParseJson(response->body);
+  std::string notes;
+  if (!health || !health->is_object() || !health->contains("notes")) return notes;
+  for (const Json& note : (*health)["notes"]) {
+    if (note.is_string()) notes += (notes.empty() ? "" : "; ") + note.get<std::string>();
+  }
+  return notes;
 }
 
-void Instances::OnReady(const Instance& instance) {
+void Instances::OnReady(const Instance& instance, const std::string& notes) {
   const std::string& iid = instance.status.row.iid;
   if (!Take(iid)) return;
   // Wanted from now on: were the service to end here, the next one would load it and publish it.
@@ -390,7 +399,9 @@ void Instances::OnReady(const Instance& instance) {
     changed.status.confirmed = *confirmed;
     changed.status.state = LoadState::kReady;
     changed.status.row.desired = true;
-    if (changed.status.restarts == 0) changed.status.detail.clear();
+    std::string& detail = changed.status.detail;
+    if (changed.status.restarts == 0) detail.clear();
+    if (!notes.empty()) detail += (detail.empty() ? "" : "; ") + notes;
   });
   if (confirmed) {
     LogInfo("'" + instance.status.row.alias + "' is ready (instance " + iid + ")");

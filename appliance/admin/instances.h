@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,7 +32,7 @@ struct InstanceStatus {
   std::string model_id;  // "ORG/NAME"
   bool is_default = false;
   LoadState state = LoadState::kStarting;
-  std::string detail;  // why it failed, or how it last ended
+  std::string detail;  // why it failed, how it last ended, what of its model the engine leaves out
   int restarts = 0;
   bool confirmed = false;  // the proxy has its alias
   std::string warning;     // its model was revoked, and the settings let it go on: why; or empty
@@ -84,11 +85,12 @@ class Instances {
   void StopStrangers(const std::vector<supervisor::InstanceInfo>& running);
   void Launch(const store::InstanceRow& row);
   void Look(const Instance& instance, const supervisor::InstanceInfo* info);
-  void OnReady(const Instance& instance);
+  void OnReady(const Instance& instance, const std::string& notes);
   void OnFailedLoad(const Instance& instance, const std::string& detail);
   Result<bool> PublishAlias(const InstanceStatus& status);
   Result<bool> WithdrawAlias(const InstanceStatus& status);
-  bool IsHealthy(const std::string& iid) const;
+  // What an engine that is ready says about its model, mostly nothing; none when it is not ready.
+  std::optional<std::string> AskHealth(const std::string& iid) const;
 
   // Calls `change(instance)` if it is still there and nobody else changes it; false otherwise.
   bool Change(const std::string& iid, const std::function<void(Instance&)>& change);

@@ -139,17 +139,11 @@ void Service::Handle(http::Request request, std::shared_ptr<http::Responder> res
 }
 
 void Service::Get(const http::Request& request, http::Responder& responder) {
-  bool ready = false;
-  {
-    const std::lock_guard lock(mu_);
-    ready = model_ != nullptr && model_->engine->healthy();
-    if (request.head.path == kHealthPath && model_ != nullptr && !ready) {
-      return SendJson(responder, 503, R"({"status":"failing"})");
-    }
-  }
   if (request.head.path == kHealthPath) {
-    return SendJson(responder, ready ? 200 : 503,
-                    ready ? R"({"status":"ok"})" : R"({"status":"loading"})");
+    const std::lock_guard lock(mu_);
+    if (model_ == nullptr) return SendJson(responder, 503, R"({"status":"loading"})");
+    if (!model_->engine->healthy()) return SendJson(responder, 503, R"({"status":"failing"})");
+    return SendJson(responder, 200, DumpJsonAscii({{"status", "ok"}, {"notes", model_->notes}}));
   }
   const std::string* alias = http::FindHeader(request.head.headers, "skerry-model");
   const Json model = {{"id", alias != nullptr ? *alias : options_.model_name},

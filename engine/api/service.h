@@ -30,6 +30,7 @@ struct ServedModel {
   std::string no_chat_reason;
   SamplingDefaults defaults;
   std::unique_ptr<Engine> engine;
+  std::vector<std::string> notes = {};  // what of the checkpoint is left out, a sentence each
 };
 
 // Puts the parts together: makes the chat format. `engine` may be null until it runs.

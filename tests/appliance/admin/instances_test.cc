@@ -156,7 +156,9 @@ TEST_F(InstancesTest, WithoutASupervisorNothingIsLoaded) {
 
 TEST_F(InstancesTest, ACrashLaterIsTheSupervisorsToMend) {
   BeginAll();
+  world_.health = R"({"status":"ok","notes":["it takes no images",7,"nor sounds"]})";
   const std::string iid = LoadReady("demo");
+  EXPECT_EQ(instances_->Get(iid)->detail, "it takes no images; nor sounds");
   world_.healthy = false;
   world_.SetInfo(iid, InstanceState::kWaiting, 0, "signal 9 (Killed)");
   ASSERT_TRUE(Becomes(iid, LoadState::kStarting));
@@ -166,6 +168,7 @@ TEST_F(InstancesTest, ACrashLaterIsTheSupervisorsToMend) {
   world_.healthy = true;
   ASSERT_TRUE(Becomes(iid, LoadState::kReady));
   EXPECT_EQ(instances_->Get(iid)->restarts, 1);
+  EXPECT_EQ(instances_->Get(iid)->detail, "signal 9 (Killed); it takes no images; nor sounds");
   world_.SetInfo(iid, InstanceState::kFailed, 5, "exit status 1");
   ASSERT_TRUE(Becomes(iid, LoadState::kFailed));
   EXPECT_TRUE(instances_->Unload("demo").has_value());

@@ -136,6 +136,7 @@ class World {
     engines_.at(id).info = {id, state, restarts, detail};
   }
   std::atomic<bool> healthy = true;  // engines answer /health with 200, else with 503
+  std::string health = "{}";         // and with this, from before they are started
   std::atomic<bool> crash = false;   // new engines crash while they load
 
   // --- the proxy ---
@@ -216,7 +217,7 @@ class World {
       EXPECT_EQ(asked.head.path, "/health");
       http::Response response;
       response.status = healthy ? 200 : 503;
-      response.body = "{}";
+      response.body = health;
       answer->Send(std::move(response));
     };
     engine.server = http::Server::Start(std::move(listener), {}, handler).value();

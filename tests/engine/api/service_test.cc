@@ -86,8 +86,10 @@ class ServiceTest : public ::testing::Test {
     engine_ = engine->get();
     SamplingDefaults defaults;
     defaults.temperature = 0;
-    service_->SetModel(MakeServedModel(std::move(text_), source_, TokenizerMode::kAuto, defaults,
-                                       std::move(*engine)));
+    ServedModel model = MakeServedModel(std::move(text_), source_, TokenizerMode::kAuto, defaults,
+                                        std::move(*engine));
+    model.notes = {"half of it is left out"};
+    service_->SetModel(std::move(model));
   }
 
   void TearDown() override {
@@ -167,7 +169,7 @@ TEST_F(ServiceTest, HealthModelsAndWrongRoutes) {
   SocketClient client(path_);
   const auto health = client.Ask("GET", "/health");
   EXPECT_EQ(health.status, 200);
-  EXPECT_EQ(health.body, R"({"status":"ok"})");
+  EXPECT_EQ(health.body, R"({"notes":["half of it is left out"],"status":"ok"})");
   const Json models = Parse(client.Ask("GET", "/v1/models").body);
   EXPECT_EQ(models["object"], "list");
   EXPECT_EQ(models["data"][0]["id"], "demo");
