@@ -10,6 +10,7 @@
 
 #include "appliance/base/result.h"
 #include "engine/device/ids.h"
+#include "engine/device/kv_cache.h"
 #include "engine/formats/tensor.h"
 
 namespace skerry::engine {
@@ -26,6 +27,7 @@ class Buffer {
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer();
 
+  void* data() const { return data_; }
   float* floats() const { return static_cast<float*>(data_); }
   int32_t* ints() const { return static_cast<int32_t*>(data_); }
   size_t size_bytes() const { return size_bytes_; }
@@ -74,6 +76,11 @@ struct PositionScale {
   int64_t length = 1;
 };
 
+struct DeviceMemory {
+  uint64_t total_bytes = 0;
+  uint64_t available_bytes = 0;  // that this process may still take
+};
+
 struct AttentionShape {
   int64_t n_heads = 0;
   int64_t n_kv_heads = 0;
@@ -106,7 +113,9 @@ class Device {
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;
 
-  // kExhausted when there is not that much. Contents are undefined.
+  virtual DeviceMemory Memory() const = 0;
+  // kExhausted when there is not that much; what was allocated is really there, and using it cannot
+  // run out of memory. Contents are undefined.
   virtual Result<Buffer> Allocate(size_t size_bytes) = 0;
   // Makes a matrix [rows, cols] or a vector [cols] usable as an operand. Matrices keep their
   // element type; vectors (norms) are widened to F32, which is exact.
@@ -133,15 +142,17 @@ class Device {
   virtual Result<void> Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t table) = 0;
   // x[r] *= `scale` at the row's position, rows of `width`.
   virtual Result<void> ScaleByPosition(float* x, int64_t width, const PositionScale& scale) = 0;
-  // Writes the batch's keys and values ([n_rows, n_kv_heads * head_dim]) into a layer's cache:
-  // [n_blocks, 2, n_kv_heads, kBlockTokens, head_dim] f32, keys first.
+  // Writes the batch's keys and values ([n_rows, n_kv_heads * head_dim]) into a layer's cache,
+  // rounded to its type; a row's result depends on that row alone.
   virtual Result<void> StoreKv(const float* k, const float* v, const AttentionShape& shape,
-                               float* cache) = 0;
+                               const KvCache& cache) = 0;
   // Attention of every row over its sequence's cache: [n_rows, n_heads * head_dim]. Consecutive
   // heads share a key-value head. `sinks`, one number for each head or null, are one more score
   // that takes its part of the softmax and gives nothing.
   virtual Result<void> Attention(const float* q, const AttentionShape& shape, const float* sinks,
-                                 const float* cache, float* out) = 0;
+                                 const KvCache& cache, float* out) = 0;
+  // Most memory that Attention takes beside its operands for sequences of up to `n_keys` tokens.
+  virtual uint64_t AttentionScratchBytes(const AttentionShape& shape, int64_t n_keys) const = 0;
   // out = gate(g, up), n elements; out may be an operand. `limit` is kClampedSwiGlu's.
   virtual Result<void> GateMul(Gate gate, float limit, const float* g, const float* up, int64_t n,
                                float* out) = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "appliance/base/result.h"
+#include "engine/device/device.h"
 #include "engine/device/ids.h"
 
 namespace skerry::engine {
@@ -40,6 +41,14 @@ class LanguageModel {
 
   // Makes room for `n_blocks` cache blocks (ids 0 .. n_blocks-1). kExhausted when memory is short.
   virtual Result<void> AllocateCache(int32_t n_blocks) = 0;
+
+  // Memory that weights and cache will lie in.
+  virtual DeviceMemory Memory() const = 0;
+  // What a step takes beside weights and cache, at most: `n_rows` tokens of sequences of up to
+  // `n_keys` tokens, with logits for `n_logits` of them.
+  virtual uint64_t StepBytes(int64_t n_rows, int64_t n_logits, int64_t n_keys) const = 0;
+  // Takes the memory of such steps now. kExhausted when it is short.
+  virtual Result<void> ReserveStep(int64_t n_rows, int64_t n_logits) = 0;
 
   // Runs all chunks as one batch. `logits` receives one row of vocab_size floats per wanted
   // position, in the order of the chunks: [n_wanted, vocab_size] f32, row-major; it is resized.

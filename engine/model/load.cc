@@ -12,7 +12,8 @@ Result<std::unique_ptr<LanguageModel>> LoadModel(const Checkpoint& checkpoint,
   CpuOptions cpu;
   cpu.threads = options.threads;
   std::unique_ptr<Device> device = TRY(CreateCpuDevice(cpu));
-  std::unique_ptr<PlanModel> model = TRY(PlanModel::Create(checkpoint, std::move(device)));
+  std::unique_ptr<PlanModel> model =
+      TRY(PlanModel::Create(checkpoint, std::move(device), options.kv_type, options.progress));
   return std::unique_ptr<LanguageModel>(std::move(model));
 }
 

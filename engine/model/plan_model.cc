@@ -26,17 +26,17 @@ std::vector<double> InverseFrequencies(const RopeTable& rope, int64_t head_dim) 
   return frequencies;
 }
 
-uint64_t LayerBlockBytes(const ModelConfig& config) {
-  return uint64_t{2} * config.n_kv_heads * kBlockTokens * config.head_dim * sizeof(float);
+uint64_t LayerBlockBytes(const ModelConfig& config, KvType type) {
+  return static_cast<uint64_t>(KvBlockBytes(type, config.n_kv_heads, config.head_dim));
 }
 
 }  // namespace
 
-PlanModel::PlanModel(const ModelConfig& config, std::unique_ptr<Device> device)
-    : config_(config), device_(std::move(device)) {
+PlanModel::PlanModel(const ModelConfig& config, std::unique_ptr<Device> device, KvType kv_type)
+    : config_(config), kv_type_(kv_type), device_(std::move(device)) {
   info_.vocab_size = static_cast<int32_t>(config.vocab_size);
   info_.max_position = static_cast<int32_t>(config.max_position);
-  info_.kv_bytes_per_block = LayerBlockBytes(config) * config.n_layers;
+  info_.kv_bytes_per_block = LayerBlockBytes(config, kv_type) * config.n_layers;
   info_.n_layers = static_cast<int32_t>(config.n_layers);
   info_.hidden_size = static_cast<int32_t>(config.hidden_size);
   info_.generates = config.architecture->generates;
@@ -49,15 +49,17 @@ PlanModel::PlanModel(const ModelConfig& config, std::unique_ptr<Device> device)
 }
 
 Result<std::unique_ptr<PlanModel>> PlanModel::Create(const Checkpoint& checkpoint,
-                                                     std::unique_ptr<Device> device) {
+                                                     std::unique_ptr<Device> device, KvType kv_type,
+                                                     const std::function<void(double)>& progress) {
   const ModelConfig& config = checkpoint.config();
   const Architecture& architecture = *config.architecture;
-  std::unique_ptr<PlanModel> model(new PlanModel(config, std::move(device)));
+  std::unique_ptr<PlanModel> model(new PlanModel(config, std::move(device), kv_type));
   model->input_ = TRY(model->LoadSteps(checkpoint, architecture.input, "", {}));
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const std::string prefix = "layers." + std::to_string(i) + ".";
     Steps steps = TRY(model->LoadSteps(checkpoint, architecture.layer, prefix, config.layers[i]));
     model->layers_.push_back(std::move(steps));
+    if (progress) progress(static_cast<double>(i + 1) / static_cast<double>(config.n_layers));
   }
   model->output_ = TRY(model->LoadSteps(checkpoint, architecture.output, "", {}));
   if (!architecture.generates) return model;
@@ -212,6 +214,41 @@ Result<void> PlanModel::ReserveRows(int64_t n_rows) {
   return {};
 }
 
+Result<void> PlanModel::ReserveLogits(int64_t n_rows) {
+  if (n_rows <= logit_capacity_) return {};
+  logit_capacity_ = 0;
+  logits_ = Buffer();
+  logits_ = TRY(device_->Allocate(n_rows * config_.vocab_size * sizeof(float)));
+  logit_capacity_ = n_rows;
+  return {};
+}
+
+Result<void> PlanModel::ReserveStep(int64_t n_rows, int64_t n_logits) {
+  TRY(ReserveRows(n_rows));
+  if (!info_.generates) return {};
+  return ReserveLogits(n_logits);
+}
+
+uint64_t PlanModel::StepBytes(int64_t n_rows, int64_t n_logits, int64_t n_keys) const {
+  int64_t width = 2 * config_.experts_per_token;
+  int64_t widest = 0;
+  for (int i = 0; i < kSlots; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if (!used_[i] && slot != Slot::kDelta) continue;
+    width += SlotWidth(config_, slot);
+    widest = std::max(widest, SlotWidth(config_, slot));
+  }
+  // The widest rows once more: a device rounds operands of quantised products to a copy.
+  const int64_t floats = n_rows * (width + widest);
+  // Logits lie on the device and where they are sampled.
+  const int64_t logits = info_.generates ? 2 * n_logits * config_.vocab_size : 0;
+  uint64_t scratch = 0;
+  for (const LayerConfig& layer : config_.layers) {
+    scratch = std::max(scratch, device_->AttentionScratchBytes(Shape(layer), n_keys));
+  }
+  return static_cast<uint64_t>(floats + logits) * sizeof(float) + scratch;
+}
+
 AttentionShape PlanModel::Shape(const LayerConfig& layer) const {
   AttentionShape shape;
   shape.n_heads = config_.n_heads;
@@ -251,7 +288,7 @@ Result<void> PlanModel::RunExperts(const LoadedStep& loaded, int64_t n_rows) {
 }
 
 Result<void> PlanModel::RunStep(const LoadedStep& loaded, const LayerConfig& layer, int64_t n_rows,
-                                float* cache) {
+                                const KvCache& cache) {
   const Step& step = loaded.step;
   const std::vector<Weight>& weights = loaded.weights;
   const float* in = Rows(step.in);
@@ -308,7 +345,7 @@ Result<void> PlanModel::RunStep(const LoadedStep& loaded, const LayerConfig& lay
 }
 
 Result<void> PlanModel::Run(const Steps& steps, const LayerConfig& layer, int64_t n_rows,
-                            float* cache) {
+                            const KvCache& cache) {
   for (const LoadedStep& step : steps) TRY(RunStep(step, layer, n_rows, cache));
   return {};
 }
@@ -320,15 +357,16 @@ Result<const float*> PlanModel::RunBatch(std::span<const SequenceChunk> chunks) 
   if (n_rows == 0) return nullptr;
   TRY(ReserveRows(n_rows));
   TRY(device_->SetBatch({n_rows, sequences_, ropes_}));
-  TRY(Run(input_, {}, n_rows, nullptr));
-  const size_t layer_floats = LayerBlockBytes(config_) / sizeof(float) * n_blocks_;
+  TRY(Run(input_, {}, n_rows, {}));
+  const size_t layer_bytes = LayerBlockBytes(config_, kv_type_) * n_blocks_;
+  auto* cache = static_cast<uint8_t*>(cache_.data());
   for (size_t i = 0; i < layers_.size(); ++i) {
-    TRY(Run(layers_[i], config_.layers[i], n_rows, cache_.floats() + i * layer_floats));
+    TRY(Run(layers_[i], config_.layers[i], n_rows, {cache + i * layer_bytes, kv_type_}));
   }
   if (wanted_.empty()) return nullptr;
   TRY(device_->GatherRows(Rows(Slot::kHidden), config_.hidden_size, wanted_, Rows(Slot::kDelta)));
   std::swap(slots_[static_cast<int>(Slot::kHidden)], slots_[static_cast<int>(Slot::kDelta)]);
-  TRY(Run(output_, {}, static_cast<int64_t>(wanted_.size()), nullptr));
+  TRY(Run(output_, {}, static_cast<int64_t>(wanted_.size()), {}));
   return Rows(output_.empty() ? Slot::kHidden : output_.back().step.out);
 }
 
@@ -341,12 +379,7 @@ Result<void> PlanModel::Forward(std::span<const SequenceChunk> chunks, std::vect
   if (rows == nullptr) return {};
   const auto n_wanted = static_cast<int64_t>(wanted_.size());
   const int64_t n_logits = n_wanted * config_.vocab_size;
-  if (n_wanted > logit_capacity_) {
-    logit_capacity_ = 0;
-    logits_ = Buffer();
-    logits_ = TRY(device_->Allocate(n_logits * sizeof(float)));
-    logit_capacity_ = n_wanted;
-  }
+  TRY(ReserveLogits(n_wanted));
   TRY(device_->MatMul(lm_head_, rows, n_wanted, logits_.floats()));
   if (config_.logit_soft_cap > 0) {
     TRY(device_->SoftCap(logits_.floats(), n_logits, config_.logit_soft_cap));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,11 +16,15 @@ namespace skerry::engine {
 
 class PlanModel : public LanguageModel {
  public:
-  static Result<std::unique_ptr<PlanModel>> Create(const Checkpoint& checkpoint,
-                                                   std::unique_ptr<Device> device);
+  static Result<std::unique_ptr<PlanModel>> Create(
+      const Checkpoint& checkpoint, std::unique_ptr<Device> device, KvType kv_type = KvType::kF32,
+      const std::function<void(double)>& progress = {});
 
   const ModelInfo& info() const override { return info_; }
   Result<void> AllocateCache(int32_t n_blocks) override;
+  DeviceMemory Memory() const override { return device_->Memory(); }
+  uint64_t StepBytes(int64_t n_rows, int64_t n_logits, int64_t n_keys) const override;
+  Result<void> ReserveStep(int64_t n_rows, int64_t n_logits) override;
   Result<void> Forward(std::span<const SequenceChunk> chunks, std::vector<float>& logits) override;
   Result<void> Encode(std::span<const SequenceChunk> chunks, std::vector<float>& hidden) override;
 
@@ -31,7 +36,7 @@ class PlanModel : public LanguageModel {
   };
   using Steps = std::vector<LoadedStep>;
 
-  PlanModel(const ModelConfig& config, std::unique_ptr<Device> device);
+  PlanModel(const ModelConfig& config, std::unique_ptr<Device> device, KvType kv_type);
   Result<Weight> LoadWeight(const Checkpoint& checkpoint, std::string_view name,
                             std::span<const int64_t> shape);
   Result<void> LoadStep(const Checkpoint& checkpoint, const std::string& prefix,
@@ -41,10 +46,12 @@ class PlanModel : public LanguageModel {
   Result<void> CheckChunk(const SequenceChunk& chunk) const;
   Result<void> GatherBatch(std::span<const SequenceChunk> chunks);
   Result<void> ReserveRows(int64_t n_rows);
+  Result<void> ReserveLogits(int64_t n_rows);
   AttentionShape Shape(const LayerConfig& layer) const;
-  Result<void> Run(const Steps& steps, const LayerConfig& layer, int64_t n_rows, float* cache);
+  Result<void> Run(const Steps& steps, const LayerConfig& layer, int64_t n_rows,
+                   const KvCache& cache);
   Result<void> RunStep(const LoadedStep& loaded, const LayerConfig& layer, int64_t n_rows,
-                       float* cache);
+                       const KvCache& cache);
   Result<void> RunGate(Gate gate, const Step& step, int64_t n_rows);
   Result<void> RunExperts(const LoadedStep& loaded, int64_t n_rows);
   Result<const float*> RunBatch(std::span<const SequenceChunk> chunks);
@@ -52,6 +59,7 @@ class PlanModel : public LanguageModel {
   float* Rows(Slot slot) const { return slots_[static_cast<int>(slot)].floats(); }
 
   ModelConfig config_;
+  KvType kv_type_;
   ModelInfo info_;
   std::vector<std::vector<double>> frequencies_;  // by rope table
   std::vector<RopeFrequencies> ropes_;            // views of them

@@ -1,10 +1,11 @@
 #include "engine/device/cpu/cpu_device.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "engine/device/cpu/internal/experts.h"
 #include "engine/device/cpu/internal/rowwise.h"
 #include "engine/device/cpu/matmul.h"
+#include "engine/device/cpu/memory.h"
 #include "engine/device/cpu/thread_pool.h"
 
 namespace skerry::engine {
@@ -22,16 +24,17 @@ constexpr int kMaxThreads = 1024;
 constexpr uint64_t kMemoryReserveBytes = 64 << 20;
 constexpr size_t kLargeBufferBytes = 16 << 20;
 
-// The kernel's estimate of what can be had without swapping; nothing when it does not tell.
-std::optional<uint64_t> AvailableMemoryBytes() {
-  std::ifstream info("/proc/meminfo");
-  std::string key;
-  uint64_t kib = 0;
-  std::string unit;
-  while (info >> key >> kib >> unit) {
-    if (key == "MemAvailable:") return kib << 10;
-  }
-  return std::nullopt;
+// Makes the pages exist. The kernel says when it cannot (from version 5.14 on); before, they are
+// touched one by one.
+bool Populate(void* data, size_t size_bytes) {
+#ifdef MADV_POPULATE_WRITE
+  if (::madvise(data, size_bytes, MADV_POPULATE_WRITE) == 0) return true;
+  if (errno != EINVAL) return false;
+#endif
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  auto* bytes = static_cast<volatile uint8_t*>(data);
+  for (size_t at = 0; at < size_bytes; at += page) bytes[at] = 0;
+  return true;
 }
 
 class CpuDevice : public Device {
@@ -45,17 +48,26 @@ class CpuDevice : public Device {
 
   std::string_view name() const override { return "cpu"; }
 
+  DeviceMemory Memory() const override { return ReadCpuMemory(); }
+
   Result<Buffer> Allocate(size_t size_bytes) override {
     const size_t rounded = std::max<size_t>(size_bytes, 1);
-    // Pages come when they are first touched, so a lack of memory must be found out before.
-    if (rounded >= kLargeBufferBytes) {
-      const std::optional<uint64_t> available = AvailableMemoryBytes();
-      if (available && rounded + kMemoryReserveBytes > *available) return NoMemory(rounded);
+    // Pages come when they are first touched, and the kernel ends a process that touches too many:
+    // a lack of memory must be found out before.
+    const bool large = rounded >= kLargeBufferBytes;
+    const DeviceMemory memory = large ? Memory() : DeviceMemory();
+    if (memory.total_bytes > 0 && rounded + kMemoryReserveBytes > memory.available_bytes) {
+      return NoMemory(rounded);
     }
     void* data =
         ::mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) return NoMemory(rounded);
-    if (rounded >= kLargeBufferBytes) ::madvise(data, rounded, MADV_HUGEPAGE);  // a hint only
+    if (!large) return Buffer(this, data, rounded);
+    ::madvise(data, rounded, MADV_HUGEPAGE);  // a hint only
+    if (!Populate(data, rounded)) {
+      ::munmap(data, rounded);
+      return NoMemory(rounded);
+    }
     return Buffer(this, data, rounded);
   }
 
@@ -117,14 +129,17 @@ class CpuDevice : public Device {
     return {};
   }
   Result<void> StoreKv(const float* k, const float* v, const AttentionShape& shape,
-                       float* cache) override {
+                       const KvCache& cache) override {
     attention_.StoreKv(k, v, shape, cache);
     return {};
   }
   Result<void> Attention(const float* q, const AttentionShape& shape, const float* sinks,
-                         const float* cache, float* out) override {
+                         const KvCache& cache, float* out) override {
     attention_.Attention(q, shape, sinks, cache, out);
     return {};
+  }
+  uint64_t AttentionScratchBytes(const AttentionShape& shape, int64_t n_keys) const override {
+    return internal::BatchAttention::ScratchBytes(shape, n_keys) * pool_->n_threads();
   }
   Result<void> GateMul(Gate gate, float limit, const float* g, const float* up, int64_t n,
                        float* out) override {

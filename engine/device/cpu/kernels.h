@@ -35,6 +35,8 @@ struct CpuKernels {
   // y[i * y_stride + j] = x[i] . w[j] for x [n_x, k] and 1 to kPanelRows rows of w [rows, k].
   void (*matrix_panel)(const float* w, int64_t rows, int64_t k, const float* x, int64_t n_x,
                        float* y, int64_t y_stride) = nullptr;
+  // out[i] = source[i] * factor.
+  void (*widen_int8)(const int8_t* source, float factor, int64_t n, float* out) = nullptr;
   float (*dot)(const float* a, const float* b, int64_t n) = nullptr;
   // y += a * x.
   void (*multiply_add)(float a, const float* x, float* y, int64_t n) = nullptr;

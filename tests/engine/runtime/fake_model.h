@@ -17,6 +17,10 @@ class Gate {
  public:
   void Close() { Set(false); }
   void Open() { Set(true); }
+  bool closed() {
+    const std::lock_guard lock(mu_);
+    return !open_;
+  }
   void Wait() {
     std::unique_lock lock(mu_);
     ++waiting_;
@@ -77,6 +81,12 @@ class FakeModel : public LanguageModel {
     return {};
   }
 
+  DeviceMemory Memory() const override { return {available_bytes_, available_bytes_}; }
+  uint64_t StepBytes(int64_t n_rows, int64_t n_logits, int64_t n_keys) const override {
+    return static_cast<uint64_t>(n_rows + n_logits + n_keys);
+  }
+  Result<void> ReserveStep(int64_t, int64_t) override { return {}; }
+
   Result<void> Forward(std::span<const SequenceChunk> chunks, std::vector<float>& logits) override {
     if (gate_ != nullptr) gate_->Wait();
     if (fail_next_) {
@@ -104,6 +114,7 @@ class FakeModel : public LanguageModel {
   }
 
   void FailNext() { fail_next_ = true; }
+  void SetAvailableBytes(uint64_t bytes) { available_bytes_ = bytes; }
   void BecomeEncoder() { info_.generates = false; }
 
  private:
@@ -117,6 +128,7 @@ class FakeModel : public LanguageModel {
   Next next_;
   Gate* gate_;
   bool fail_next_ = false;
+  uint64_t available_bytes_ = 1 << 30;
   std::vector<TokenId> cache_;
 };
 

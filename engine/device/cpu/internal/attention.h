@@ -14,14 +14,17 @@ namespace skerry::engine::internal {
 class BatchAttention {
  public:
   BatchAttention(const CpuKernels& kernels, ThreadPool& pool)
-      : kernels_(kernels), pool_(pool), scores_(pool.n_threads()) {}
+      : kernels_(kernels), pool_(pool), scratch_(pool.n_threads()) {}
 
   void SetBatch(const Batch& batch);
   void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t table);
   void ScaleByPosition(float* x, int64_t width, const PositionScale& scale) const;
-  void StoreKv(const float* k, const float* v, const AttentionShape& shape, float* cache) const;
+  void StoreKv(const float* k, const float* v, const AttentionShape& shape,
+               const KvCache& cache) const;
   void Attention(const float* q, const AttentionShape& shape, const float* sinks,
-                 const float* cache, float* out);
+                 const KvCache& cache, float* out);
+  // That one thread takes for sequences of up to `n_keys` tokens.
+  static uint64_t ScratchBytes(const AttentionShape& shape, int64_t n_keys);
 
  private:
   struct Row {
@@ -34,15 +37,43 @@ class BatchAttention {
     std::vector<float> sines;
   };
 
+  // Some consecutive rows of one sequence, which read the cache together.
+  struct RowGroup {
+    int64_t first = 0;
+    int64_t n_rows = 0;
+  };
+  // What one thread computes at a time: a group of rows, one key-value head, the query heads that
+  // share it.
+  struct Task {
+    const AttentionShape& shape;
+    const KvCache& cache;
+    const float* q;
+    const float* sinks;
+    float* out;
+    int64_t kv_head;
+    RowGroup rows;
+  };
+  struct Keys {
+    int64_t begin = 0;
+    int64_t end = 0;
+  };
+  struct Scratch {
+    std::vector<float> scores;   // [rows of the group, query heads, keys]
+    std::vector<float> vectors;  // of one part of a block
+  };
+
   void ComputeAngles(const RopeFrequencies& rope, Angles& out);
-  void AttendRow(const float* q, const AttentionShape& shape, const float* sinks,
-                 const float* cache, int64_t row, int64_t kv_head, int thread, float* out);
+  Keys KeysOf(const AttentionShape& shape, int64_t row) const;
+  template <typename Visit>
+  void ForEachKey(const Task& task, int64_t part, Scratch& scratch, Visit visit) const;
+  void Attend(const Task& task, Scratch& scratch) const;
 
   const CpuKernels& kernels_;
   ThreadPool& pool_;
   std::vector<Row> rows_;
-  std::vector<Angles> angles_;              // by table
-  std::vector<std::vector<float>> scores_;  // by thread
+  std::vector<Angles> angles_;  // by table
+  std::vector<RowGroup> groups_;
+  std::vector<Scratch> scratch_;  // by thread
 };
 
 }  // namespace skerry::engine::internal

@@ -83,6 +83,17 @@ SKERRY_TARGET void WidenF8(const uint8_t* source, int64_t n, float factor, float
   for (; i < n; ++i) out[i] = F8E4M3ToFloat(source[i]) * factor;
 }
 
+SKERRY_TARGET void WidenInt8(const int8_t* source, float factor, int64_t n, float* out) {
+  const __m256 factors = _mm256_set1_ps(factor);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(source + i));
+    const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+    _mm256_storeu_ps(out + i, _mm256_mul_ps(values, factors));
+  }
+  for (; i < n; ++i) out[i] = static_cast<float>(source[i]) * factor;
+}
+
 // kX rows of x against kW rows of w.
 template <DType kType, int kX, int kW>
 SKERRY_TARGET void Tile(const void* w, int64_t k, const float* x, float* y, int64_t y_stride) {
@@ -282,9 +293,9 @@ SKERRY_TARGET void SiluMul(const float* gate, const float* up, int64_t n, float*
 }  // namespace
 
 const CpuKernels* Avx2Kernels() {
-  static constexpr CpuKernels kKernels = {CpuIsa::kAvx2,  Widen,       WidenF8, MatrixVector,
-                                          MatrixVectorF8, MatrixPanel, Dot,     MultiplyAdd,
-                                          ExpSum,         SiluMul};
+  static constexpr CpuKernels kKernels = {CpuIsa::kAvx2,  Widen,       WidenF8,   MatrixVector,
+                                          MatrixVectorF8, MatrixPanel, WidenInt8, Dot,
+                                          MultiplyAdd,    ExpSum,      SiluMul};
   return &kKernels;
 }
 

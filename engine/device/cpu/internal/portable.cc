@@ -57,6 +57,10 @@ void WidenF8(const uint8_t* source, int64_t n, float factor, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = kValues[source[i]] * factor;
 }
 
+void WidenInt8(const int8_t* source, float factor, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(source[i]) * factor;
+}
+
 float Dot(const float* a, const float* b, int64_t n) { return DotOf<DType::kF32>(a, b, n); }
 
 template <DType kType>
@@ -99,9 +103,9 @@ void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
 }  // namespace
 
 const CpuKernels* PortableKernels() {
-  static constexpr CpuKernels kKernels = {
-      CpuIsa::kPortable, Widen, WidenF8,     MatrixVector, nullptr,
-      MatrixPanel,       Dot,   MultiplyAdd, ExpSum,       SiluMul};
+  static constexpr CpuKernels kKernels = {CpuIsa::kPortable, Widen,       WidenF8,   MatrixVector,
+                                          nullptr,           MatrixPanel, WidenInt8, Dot,
+                                          MultiplyAdd,       ExpSum,      SiluMul};
   return &kKernels;
 }
 

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "engine/device/cpu/kv_rows.h"
+
 namespace skerry::engine {
 namespace {
 
@@ -207,7 +209,7 @@ void CheckAttention(Device& device, const AttentionCase& c) {
     const BatchSequence sequences[] = {{0, n, begin, a_blocks}, {n, n, begin, b_blocks}};
     ASSERT_TRUE(device.SetBatch({2 * n, sequences, {}}));
     ASSERT_TRUE(device.StoreKv(rows_of(k, begin, n).data(), rows_of(v, begin, n).data(), shape,
-                               cache.data()));
+                               {cache.data(), KvType::kF32}));
   };
   if (c.position > 0) store(0, c.position);
   store(c.position, c.n_rows);
@@ -216,8 +218,8 @@ void CheckAttention(Device& device, const AttentionCase& c) {
   ASSERT_TRUE(device.SetBatch({2 * c.n_rows, sequences, {}}));
   std::vector<float> out(q.size());
   const std::vector<float> sinks = Random(shape.n_heads, 12);
-  ASSERT_TRUE(device.Attention(q.data(), shape, c.sinks ? sinks.data() : nullptr, cache.data(),
-                               out.data()));
+  ASSERT_TRUE(device.Attention(q.data(), shape, c.sinks ? sinks.data() : nullptr,
+                               {cache.data(), KvType::kF32}, out.data()));
   const int64_t group = shape.n_heads / shape.n_kv_heads;
   for (int64_t row = 0; row < 2 * c.n_rows; ++row) {
     const int64_t sequence = row / c.n_rows;
@@ -269,6 +271,54 @@ TEST(CpuDeviceTest, AttentionMatchesTheDefinition) {
   for (const CpuIsa isa : {CpuIsa::kPortable, BestCpuIsa()}) {
     const auto device = Cpu(2, isa);
     for (const AttentionCase& c : cases) CheckAttention(*device, c);
+  }
+}
+
+// With a narrow cache attention is what it is over the rounded keys and values, bit for bit, in one
+// batch as row by row.
+TEST(CpuDeviceTest, AttentionOverNarrowCaches) {
+  const AttentionShape shape = {6, 2, 20, 9, 0.3F};
+  constexpr int32_t kRows = 21;
+  const std::vector<BlockId> blocks = {1, 0};
+  const int64_t kv_width = shape.n_kv_heads * shape.head_dim;
+  const int64_t q_width = shape.n_heads * shape.head_dim;
+  const std::vector<float> k = Random(kRows * kv_width, 21);
+  const std::vector<float> v = Random(kRows * kv_width, 22);
+  const std::vector<float> q = Random(kRows * q_width, 23);
+  for (const CpuIsa isa : {CpuIsa::kPortable, BestCpuIsa()}) {
+    const auto device = Cpu(2, isa);
+    for (const KvType type : kKvTypes) {
+      std::vector<float> cache(2 * KvBlockBytes(type, shape.n_kv_heads, shape.head_dim) / 4);
+      const auto rounded = [&](std::vector<float> rows) {
+        std::vector<float> part(KvPartBytes(type, shape.head_dim) / 4);
+        std::vector<float> scratch(kBlockTokens * shape.head_dim);
+        for (size_t i = 0; i < rows.size(); i += shape.head_dim) {
+          WriteKvRow(type, &rows[i], shape.head_dim, part.data(), 0);
+          const float* read = ReadKvRows(*FindCpuKernels(isa), type, part.data(), 1, shape.head_dim,
+                                         scratch.data());
+          std::copy_n(read, shape.head_dim, &rows[i]);
+        }
+        return rows;
+      };
+      const BatchSequence whole[] = {{0, kRows, 0, blocks}};
+      ASSERT_TRUE(device->SetBatch({kRows, whole, {}}));
+      ASSERT_TRUE(device->StoreKv(k.data(), v.data(), shape, {cache.data(), type}));
+      std::vector<float> out(q.size());
+      ASSERT_TRUE(device->Attention(q.data(), shape, nullptr, {cache.data(), type}, out.data()));
+
+      std::vector<float> wide(2 * KvBlockBytes(KvType::kF32, shape.n_kv_heads, shape.head_dim) / 4);
+      const KvCache wide_cache = {wide.data(), KvType::kF32};
+      ASSERT_TRUE(device->StoreKv(rounded(k).data(), rounded(v).data(), shape, wide_cache));
+      for (int32_t row = 0; row < kRows; ++row) {
+        const BatchSequence alone[] = {{0, 1, row, blocks}};
+        ASSERT_TRUE(device->SetBatch({1, alone, {}}));
+        std::vector<float> one(q_width);
+        ASSERT_TRUE(device->Attention(&q[row * q_width], shape, nullptr, wide_cache, one.data()));
+        ASSERT_EQ(
+            one, std::vector<float>(out.begin() + row * q_width, out.begin() + (row + 1) * q_width))
+            << KvTypeName(type) << " row " << row;
+      }
+    }
   }
 }
 
