@@ -7,7 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
-#include <fstream>
+#include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -33,20 +34,20 @@ namespace {
 
 constexpr int kDrainMs = 30'000;
 constexpr int kLoadedSignal = SIGUSR1;  // from the loading thread, whether it worked or not
-constexpr uint64_t kFallbackCacheBytes = 1u << 30;
+constexpr int64_t kNotifyNanos = 1'000'000'000;  // between messages to systemd
+constexpr int kCanariesPerWatchdog = 4;
 
 struct ServeFlags {
   std::string model_path;
   std::string listen;
   std::string served_name;
   int threads = 0;
-  int max_waiting = 64;
   EngineOptions engine;
-  uint64_t kv_cache_bytes = 0;  // 0: half of the memory that is available
+  std::string kv_cache_dtype = "auto";
+  std::optional<double> memory_utilization;
   std::string tokenizer_mode = "auto";
   AnswerParsers parsers;
   // Flags of vLLM's command line that select the only possibility here.
-  double gpu_memory_utilization = 0.9;
   int tensor_parallel_size = 1;
   bool enable_auto_tool_choice = false;
   std::string config_format = "auto";
@@ -56,19 +57,6 @@ struct ServeFlags {
 int Fail(const Error& error, int status) {
   std::cerr << "skerry-engine: " << OneLine(error.message()) << std::endl;
   return status;
-}
-
-// MemAvailable of /proc/meminfo in bytes; nullopt where there is none.
-std::optional<uint64_t> AvailableMemory() {
-  std::ifstream file("/proc/meminfo");
-  std::string name;
-  uint64_t kilobytes = 0;
-  std::string unit;
-  while (file >> name >> kilobytes) {
-    if (name == "MemAvailable:") return kilobytes * 1024;
-    std::getline(file, unit);
-  }
-  return std::nullopt;
 }
 
 // "/models/x/" and "/models/x.gguf" -> "x".
@@ -85,7 +73,49 @@ ConfigFormat FormatOf(const ServeFlags& flags) {
   return flags.config_format == "hf" ? ConfigFormat::kHuggingFace : ConfigFormat::kAuto;
 }
 
-Result<ServedModel> Load(const ServeFlags& flags) {
+// Half precision is the smallest type that cannot be told from F32 in an answer
+// (docs/decisions/0008).
+KvType KvTypeFor(const ServeFlags& flags) {
+  return KvTypeOf(flags.kv_cache_dtype).value_or(KvType::kF16);
+}
+
+// What systemd hears: that steps are finished, and in a sentence what is going on.
+class Heartbeat {
+ public:
+  void Beat(const EngineStats& stats) {
+    const int64_t now = RealClock().MonotonicNanos();
+    if (now - last_nanos_ < kNotifyNanos) return;
+    last_nanos_ = now;
+    NotifySystemd("WATCHDOG=1\nSTATUS=serving: " + std::to_string(stats.n_running) + " running, " +
+                  std::to_string(stats.n_waiting) + " waiting");
+  }
+
+ private:
+  int64_t last_nanos_ = 0;
+};
+
+EngineOptions OptionsFor(const ServeFlags& flags) {
+  EngineOptions options = flags.engine;
+  // A machine without a GPU has other uses for its memory, too.
+  if (!flags.memory_utilization) options.kv_share = 0.5;
+  options.memory_utilization = flags.memory_utilization.value_or(options.memory_utilization);
+  // An idle engine must compute a canary well before systemd loses patience.
+  const char* watchdog = std::getenv("WATCHDOG_USEC");
+  const int64_t watchdog_ms = watchdog == nullptr ? 0 : std::atoll(watchdog) / 1000;
+  if (watchdog_ms > 0) {
+    options.canary_interval_ms = static_cast<int32_t>(
+        std::clamp<int64_t>(watchdog_ms / kCanariesPerWatchdog, 1, options.canary_interval_ms));
+  }
+  options.on_step = [heartbeat = std::make_shared<Heartbeat>()](const EngineStats& stats) {
+    heartbeat->Beat(stats);
+  };
+  return options;
+}
+
+// `progress`: what is being done, and the part of all that is done.
+Result<ServedModel> Load(const ServeFlags& flags,
+                         const std::function<void(const std::string&, double)>& progress) {
+  progress("reading the checkpoint", 0);
   const Checkpoint checkpoint = TRY(Checkpoint::Open(flags.model_path, FormatOf(flags)));
   if (checkpoint.config().pooling != Pooling::kNone) {
     return Error(ErrorCode::kInvalidArgument,
@@ -105,15 +135,13 @@ Result<ServedModel> Load(const ServeFlags& flags) {
   TRY(text.tokenizer->LimitTo(static_cast<int32_t>(checkpoint.config().vocab_size))
           .WithContext(text.source));
   for (const int32_t id : checkpoint.config().eos_ids) text.stop_tokens.push_back(id);
-  std::unique_ptr<LanguageModel> model =
-      TRY(LoadModel(checkpoint, ModelOptions{.threads = flags.threads}));
-  EngineOptions options = flags.engine;
-  options.max_waiting = flags.max_waiting;
-  options.kv_cache_bytes = flags.kv_cache_bytes;
-  if (options.kv_cache_bytes == 0) {
-    options.kv_cache_bytes = AvailableMemory().value_or(2 * kFallbackCacheBytes) / 2;
-  }
-  std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), options));
+  ModelOptions model_options;
+  model_options.threads = flags.threads;
+  model_options.kv_type = KvTypeFor(flags);
+  model_options.progress = [&](double part) { progress("loading weights", 0.1 + 0.6 * part); };
+  std::unique_ptr<LanguageModel> model = TRY(LoadModel(checkpoint, model_options));
+  progress("taking memory and computing the first token", 0.7);
+  std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), OptionsFor(flags)));
   ServedModel served =
       MakeServedModel(std::move(text), source, mode, defaults, std::move(engine), flags.parsers);
   served.notes = checkpoint.config().notes;
@@ -122,11 +150,13 @@ Result<ServedModel> Load(const ServeFlags& flags) {
 
 void LogLoaded(const ServeFlags& flags, const ServedModel& model) {
   LogInfo("model '" + flags.model_path + "' is ready: context " +
-          std::to_string(model.engine->max_model_len()) + " tokens, chat format " +
+          std::to_string(model.engine->max_model_len()) + " tokens, keys and values in " +
+          std::string(KvTypeName(KvTypeFor(flags))) + ", chat format " +
           (model.chat ? model.chat->name() + ", tool calls " +
                             std::string(ToolNotationName(model.chat->notation())) + ", thoughts " +
                             std::string(ReasoningNotationName(model.chat->reasoning()))
                       : "none"));
+  LogInfo("memory: " + model.engine->memory());
   if (!model.chat) LogWarning(model.no_chat_reason);
 }
 
@@ -153,6 +183,7 @@ int Serve(const ServeFlags& flags) {
     if (!path.empty()) ::unlink(path.c_str());
   };
   ServiceOptions options;
+  options.version = SKERRY_VERSION;
   options.model_name = flags.served_name.empty() ? NameOf(flags.model_path) : flags.served_name;
   Service service(options, RealClock());
   http::ServerOptions server_options;
@@ -170,7 +201,10 @@ int Serve(const ServeFlags& flags) {
   std::optional<Result<ServedModel>> loaded;
   const pthread_t main_thread = pthread_self();
   std::thread loader([&] {
-    loaded = Load(flags);
+    loaded = Load(flags, [&service](const std::string& phase, double part) {
+      service.SetProgress(phase, part);
+      NotifySystemd("STATUS=" + phase);
+    });
     pthread_kill(main_thread, kLoadedSignal);
   });
   if (AwaitSignal(signals)) {
@@ -186,9 +220,10 @@ int Serve(const ServeFlags& flags) {
   }
   LogLoaded(flags, **loaded);
   service.SetModel(std::move(**loaded));
-  NotifySystemd("READY=1");
+  NotifySystemd("READY=1\nSTATUS=serving");
   AwaitSignal(signals);
-  NotifySystemd("STOPPING=1");
+  NotifySystemd("STOPPING=1\nSTATUS=waiting for running requests to end");
+  service.Drain();
   LogInfo("stopping: running requests may end within 30 s");
   remove_socket();
   (*server)->Stop(kDrainMs);
@@ -249,7 +284,7 @@ int PrintCapabilities() {
                        {"huggingface", support.huggingface},
                        {"mistral", support.mistral}}},
                      {"format", 1},
-                     {"kv_bytes_per_element", sizeof(float)},
+                     {"kv_bytes_per_element", KvElementBytes(KvType::kF16)},
                      {"split_gguf", true},
                      {"tensor_types", support.tensor_types},
                      {"tokenizers",
@@ -273,16 +308,27 @@ void AddServeFlags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--max-num-batched-tokens", flags.engine.max_batched_tokens,
                  "tokens of one step over all sequences")
       ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--max-waiting", flags.max_waiting, "requests that may wait; more get 503")
+  app.add_option("--max-waiting", flags.engine.max_waiting, "requests that may wait; more get 503")
       ->check(CLI::Range(0, 1 << 16));
-  app.add_option("--kv-cache-memory-bytes", flags.kv_cache_bytes,
-                 "memory for keys and values (default: half of what is available)");
+  app.add_option(
+         "--gpu-memory-utilization", flags.memory_utilization,
+         "part of the device's memory to use, without a GPU of the memory that is available "
+         "(default: 0.9, of which keys and values take half of what the rest leaves)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--kv-cache-memory-bytes", flags.engine.kv_cache_bytes,
+                 "memory for keys and values (default: what weights and activations leave)");
+  app.add_option("--kv-cache-dtype", flags.kv_cache_dtype,
+                 "type of keys and values: auto (float16), float32, float16, bfloat16, fp8 or int8")
+      ->check([](const std::string& name) {
+        return name == "auto" || KvTypeOf(name)
+                   ? std::string()
+                   : "'" + name + "' is not auto, float32, float16, bfloat16, fp8 or int8";
+      });
+  app.add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", flags.engine.prefix_caching,
+               "find the beginnings of prompts that were computed before (default: on)");
   app.add_option("--threads", flags.threads, "worker threads (default: one for each processor)")
       ->check(CLI::Range(0, 1024));
   const std::string only = "accepted for vLLM's command lines; ";
-  app.add_option("--gpu-memory-utilization", flags.gpu_memory_utilization,
-                 only + "no effect without a GPU")
-      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--tensor-parallel-size", flags.tensor_parallel_size, only + "must be 1")
       ->check(CLI::IsMember({1}));
   app.add_flag("--enable-auto-tool-choice", flags.enable_auto_tool_choice, only + "always on");

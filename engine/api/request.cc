@@ -69,21 +69,6 @@ void RefuseUnsupported(Fields& fields) {
   const auto refuse = [&](std::string_view name, const std::string& why) {
     fields.Fail(name, why, "unsupported_value");
   };
-  for (const char* name : {"n", "best_of"}) {
-    if (fields.Int(name, 1, kMaxTokenCount).value_or(1) != 1) {
-      refuse(name, "must be 1: this server gives one answer per request");
-    }
-  }
-  if (const Json* logprobs = fields.Find("logprobs");
-      logprobs != nullptr && *logprobs != Json(false)) {
-    refuse("logprobs", "is not supported");
-  }
-  if (fields.Int("top_logprobs", 0, 20).value_or(0) != 0) {
-    refuse("top_logprobs", "is not supported");
-  }
-  if (const Json* bias = fields.Object("logit_bias"); bias != nullptr && !bias->empty()) {
-    refuse("logit_bias", "is not supported");
-  }
   if (const Json* format = fields.Object("response_format"); format != nullptr) {
     Fields inner(*format, "response_format.", fields.error());
     const std::string type = inner.String("type", "text");
@@ -97,24 +82,15 @@ void RefuseUnsupported(Fields& fields) {
   if (!fields.String("suffix").empty()) refuse("suffix", "is not supported");
 }
 
-void ParseCommon(Fields& fields, const SamplingDefaults& defaults, CommonRequest& request) {
+void ParseCommon(Fields& fields, const SamplingDefaults& defaults, bool chat,
+                 CommonRequest& request) {
   request.model = fields.String("model");
   request.stream = fields.Bool("stream", false);
   fields.Object("stream_options");  // usage is always sent
   const auto newer = fields.Int("max_completion_tokens", 1, kMaxTokenCount);
   const auto older = fields.Int("max_tokens", 1, kMaxTokenCount);
   request.max_tokens = newer ? newer : older;
-  if (const auto seed = fields.Int("seed", INT64_MIN, INT64_MAX)) {
-    request.seed = static_cast<uint64_t>(*seed);
-  }
-  SamplingParams& sampling = request.sampling;
-  sampling.temperature = fields.Number("temperature", defaults.temperature, 0, 2);
-  sampling.top_p = fields.Number("top_p", defaults.top_p, 0, 1);
-  if (sampling.top_p == 0) sampling.temperature = 0;  // only the most likely token is left
-  sampling.top_k = static_cast<int32_t>(
-      std::max<int64_t>(fields.Int("top_k", -1, kMaxTokenCount).value_or(defaults.top_k), 0));
-  sampling.presence_penalty = fields.Number("presence_penalty", 0, -2, 2);
-  sampling.frequency_penalty = fields.Number("frequency_penalty", 0, -2, 2);
+  internal::ParseSampling(fields, defaults, chat, request);
   ParseStop(fields, request.stop);
   RefuseUnsupported(fields);
 }
@@ -176,7 +152,7 @@ Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaul
   internal::ParseTools(fields, body, request);
   request.reasoning_effort = fields.String("reasoning_effort");
   ParseTemplateKwargs(fields, body, request);
-  ParseCommon(fields, defaults, request);
+  ParseCommon(fields, defaults, /*chat=*/true, request);
   if (error) return *error;
   return request;
 }
@@ -189,7 +165,7 @@ Parsed<CompletionRequest> ParseCompletionRequest(std::string_view body,
   CompletionRequest request;
   Fields fields(document, "", error);
   ParsePrompt(fields, request);
-  ParseCommon(fields, defaults, request);
+  ParseCommon(fields, defaults, /*chat=*/false, request);
   if (error) return *error;
   return request;
 }

@@ -11,7 +11,7 @@
 
 #include "appliance/http/error.h"
 #include "engine/chat/message.h"
-#include "engine/sampler/sampler.h"
+#include "engine/sampler/params.h"
 
 namespace skerry::engine {
 
@@ -27,8 +27,16 @@ struct CommonRequest {
   bool stream = false;
   std::optional<int64_t> max_tokens;  // empty: the rest of the context
   std::optional<uint64_t> seed;       // empty: random
-  SamplingParams sampling;            // without the seed
+  SamplingParams sampling;            // without seed and bad words
   std::vector<std::string> stop;
+  std::vector<TokenId> stop_token_ids;  // end the answer beside the model's own
+  std::vector<std::string> bad_words;
+  bool ignore_eos = false;                 // the model's own stop tokens do not end the answer
+  int32_t n = 1;                           // answers
+  std::optional<int32_t> logprobs;         // most likely tokens to list beside each
+  std::optional<int32_t> prompt_logprobs;  // the same for the prompt
+  int32_t priority = 0;    // above 0: steps back behind others; nobody can jump ahead
+  std::string cache_salt;  // prompts share cached prefixes with those of the same salt only
 };
 
 struct ChatRequest : CommonRequest {
@@ -62,5 +70,13 @@ inline constexpr size_t kMaxMessages = 16'384;
 inline constexpr size_t kMaxStopStrings = 16;
 inline constexpr size_t kMaxStopBytes = 1024;  // of one string
 inline constexpr size_t kMaxTools = 512;
+inline constexpr size_t kMaxLogitBiases = 1024;
+inline constexpr size_t kMaxStopTokens = 64;
+inline constexpr size_t kMaxBadWords = 128;
+inline constexpr size_t kMaxBadWordBytes = 256;
+inline constexpr size_t kMaxSaltBytes = 256;
+inline constexpr int64_t kMaxLogprobs = 20;
+inline constexpr int64_t kMaxChoices = 16;
+inline constexpr int64_t kMaxPriority = 1000;
 
 }  // namespace skerry::engine

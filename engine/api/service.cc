@@ -12,7 +12,9 @@
 #include "appliance/base/files.h"
 #include "appliance/base/json.h"
 #include "engine/api/internal/admission.h"
+#include "engine/api/metrics.h"
 #include "engine/api/reply.h"
+#include "engine/api/token_routes.h"
 
 namespace skerry::engine {
 namespace {
@@ -21,6 +23,10 @@ constexpr std::string_view kChatPath = "/v1/chat/completions";
 constexpr std::string_view kCompletionPath = "/v1/completions";
 constexpr std::string_view kModelsPath = "/v1/models";
 constexpr std::string_view kHealthPath = "/health";
+constexpr std::string_view kMetricsPath = "/metrics";
+constexpr std::string_view kVersionPath = "/version";
+constexpr std::string_view kTokenizePath = "/tokenize";
+constexpr std::string_view kDetokenizePath = "/detokenize";
 constexpr int kRetryAfterSeconds = 1;
 
 void SendJson(http::Responder& responder, int status, std::string body,
@@ -30,9 +36,9 @@ void SendJson(http::Responder& responder, int status, std::string body,
 }
 
 void SendError(http::Responder& responder, const http::ApiError& error,
-               http::HeaderList headers = {}) {
+               http::HeaderList headers = {}, int retry_after = kRetryAfterSeconds) {
   if (error.status == 503 || error.status == 429) {
-    headers.emplace_back("retry-after", std::to_string(kRetryAfterSeconds));
+    headers.emplace_back("retry-after", std::to_string(retry_after));
   }
   SendJson(responder, error.status, http::ErrorBody(error), std::move(headers));
 }
@@ -43,10 +49,13 @@ std::string RandomHex() {
   return HexEncode(bytes);
 }
 
-bool IsPostPath(std::string_view path) { return path == kChatPath || path == kCompletionPath; }
-bool IsGetPath(std::string_view path) { return path == kModelsPath || path == kHealthPath; }
-
-http::ApiError Loading() { return {503, "the model is being loaded", "loading", ""}; }
+bool IsPostPath(std::string_view path) {
+  return path == kChatPath || path == kCompletionPath || path == kTokenizePath ||
+         path == kDetokenizePath;
+}
+bool IsGetPath(std::string_view path) {
+  return path == kModelsPath || path == kHealthPath || path == kMetricsPath || path == kVersionPath;
+}
 
 }  // namespace
 
@@ -108,11 +117,30 @@ void Service::SetModel(ServedModel model) {
   model_ = std::move(holder);
 }
 
+void Service::SetProgress(std::string phase, double part) {
+  const std::lock_guard lock(mu_);
+  phase_ = std::move(phase);
+  part_done_ = part;
+}
+
+void Service::Drain() {
+  const std::lock_guard lock(mu_);
+  if (model_ != nullptr) model_->engine->Drain();
+}
+
+// mu_ held.
+http::ApiError Service::Loading() {
+  return {503,
+          "the model is being loaded: " + phase_ + ", " +
+              std::to_string(static_cast<int>(part_done_ * 100)) + " % done",
+          "loading", ""};
+}
+
 void Service::Handle(http::Request request, std::shared_ptr<http::Responder> responder) {
   const std::string& path = request.head.path;
   const std::string& method = request.head.method;
   if (IsGetPath(path)) {
-    if (method == "GET" || method == "HEAD") return Get(request, *responder);
+    if (method == "GET" || method == "HEAD") return Get(request, std::move(responder));
     return SendError(*responder, {405, path + " takes GET", "method_not_allowed", ""},
                      {{"allow", "GET, HEAD"}});
   }
@@ -138,18 +166,55 @@ void Service::Handle(http::Request request, std::shared_ptr<http::Responder> res
   SendError(*responder, {503, "too many requests wait already; try again later", "overloaded", ""});
 }
 
-void Service::Get(const http::Request& request, http::Responder& responder) {
-  if (request.head.path == kHealthPath) {
-    const std::lock_guard lock(mu_);
-    if (model_ == nullptr) return SendJson(responder, 503, R"({"status":"loading"})");
-    if (!model_->engine->healthy()) return SendJson(responder, 503, R"({"status":"failing"})");
-    return SendJson(responder, 200, DumpJsonAscii({{"status", "ok"}, {"notes", model_->notes}}));
+void Service::Get(const http::Request& request, std::shared_ptr<http::Responder> responder) {
+  const std::string& path = request.head.path;
+  if (path == kHealthPath) return Health(std::move(responder));
+  if (path == kModelsPath) return Models(request, *responder);
+  if (path == kVersionPath) {
+    return SendJson(*responder, 200, DumpJsonAscii({{"version", options_.version}}));
   }
   const std::string* alias = http::FindHeader(request.head.headers, "skerry-model");
-  const Json model = {{"id", alias != nullptr ? *alias : options_.model_name},
-                      {"object", "model"},
-                      {"created", created_},
-                      {"owned_by", "skerry"}};
+  EngineStats stats;
+  {
+    const std::lock_guard lock(mu_);
+    if (model_ != nullptr) stats = model_->engine->stats();
+  }
+  responder->Send({200,
+                   {{"content-type", kMetricsType}},
+                   MetricsText(stats, alias != nullptr ? *alias : options_.model_name)});
+}
+
+// 200 is said only when a token was computed, now or in the step before.
+void Service::Health(std::shared_ptr<http::Responder> responder) {
+  Engine* engine = nullptr;
+  std::string ok;
+  {
+    const std::lock_guard lock(mu_);
+    if (model_ == nullptr) {
+      const Json body = {{"status", "loading"}, {"phase", phase_}, {"progress", part_done_}};
+      return SendJson(*responder, 503, DumpJsonAscii(body),
+                      {{"retry-after", std::to_string(kRetryAfterSeconds)}});
+    }
+    engine = model_->engine.get();
+    ok = DumpJsonAscii({{"status", "ok"}, {"notes", model_->notes}});
+  }
+  engine->Probe([responder, ok](const Result<void>& alive) {
+    if (alive) return SendJson(*responder, 200, ok);
+    SendJson(*responder, 503,
+             DumpJsonAscii({{"status", "failing"}, {"reason", alive.error().message()}}));
+  });
+}
+
+void Service::Models(const http::Request& request, http::Responder& responder) {
+  const std::string* alias = http::FindHeader(request.head.headers, "skerry-model");
+  Json model = {{"id", alias != nullptr ? *alias : options_.model_name},
+                {"object", "model"},
+                {"created", created_},
+                {"owned_by", "skerry"}};
+  {
+    const std::lock_guard lock(mu_);
+    if (model_ != nullptr) model["max_model_len"] = model_->engine->max_model_len();
+  }
   SendJson(responder, 200, DumpJsonAscii({{"object", "list"}, {"data", Json::array({model})}}));
 }
 
@@ -170,6 +235,20 @@ void Service::RunWorker() {
 
 void Service::Process(Work work) {
   if (work.responder->ClientGone()) return;
+  const std::string& path = work.request.head.path;
+  if (path == kTokenizePath || path == kDetokenizePath) {
+    const auto answer = path == kTokenizePath
+                            ? TokenizeRoute(*model_, work.request.body, clock_.UnixMillis() * 1000)
+                            : DetokenizeRoute(*model_, work.request.body);
+    if (const auto* error = std::get_if<http::ApiError>(&answer)) {
+      return SendError(*work.responder, *error);
+    }
+    return SendJson(*work.responder, 200, std::get<std::string>(answer));
+  }
+  Generate(work);
+}
+
+void Service::Generate(const Work& work) {
   const ServedModel& model = *model_;  // set before anything is queued, never changed
   std::variant<internal::Admitted, http::ApiError> result =
       internal::Admit(model, options_.model_name, work.request.head, work.request.body,
@@ -184,14 +263,17 @@ void Service::Process(Work work) {
   identity.created = clock_.UnixMillis() / 1000;
   identity.chat = admitted.chat;
   identity.legacy_functions = admitted.legacy_functions;
+  const Tokenizer& tokenizer = *model.text.tokenizer;
   const auto reply =
       std::make_shared<Reply>(work.responder, std::move(identity), admitted.stream,
                               static_cast<int64_t>(admitted.generation.prompt.size()),
-                              Answer(*model.text.tokenizer, std::move(admitted.answer)), clock_);
+                              Answer(tokenizer, admitted.answer), clock_, &tokenizer);
+  for (int32_t i = 1; i < admitted.n; ++i) reply->AddChoice(Answer(tokenizer, admitted.answer));
   const Result<void> submitted =
       reply->Submit(reply, *model.engine, std::move(admitted.generation));
   if (!submitted) {
-    return SendError(*work.responder, http::FromError(submitted.error()));
+    return SendError(*work.responder, http::FromError(submitted.error()), {},
+                     model.engine->RetryAfterSeconds());
   }
   if (!admitted.stream) return;
   const std::lock_guard lock(mu_);

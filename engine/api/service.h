@@ -44,6 +44,7 @@ Result<SamplingDefaults> LoadSamplingDefaults(const std::string& path);
 
 struct ServiceOptions {
   std::string model_name;
+  std::string version;                 // of the program
   int ping_ms = 10'000;                // silence in a stream after which a comment is sent
   int n_workers = 2;                   // threads that check and tokenise
   size_t max_queued_requests = 128;    // waiting for one of them
@@ -60,6 +61,10 @@ class Service {
 
   // From now on requests are answered by `model`; before, they get 503. Once.
   void SetModel(ServedModel model);
+  // What loading is at, for those who ask before: a word or two, and the part that is done.
+  void SetProgress(std::string phase, double part);
+  // From now on new requests get 503; those under way go on.
+  void Drain();
 
   // http::Handler: parses and tokenises elsewhere, so it returns at once.
   void Handle(http::Request request, std::shared_ptr<http::Responder> responder);
@@ -73,7 +78,11 @@ class Service {
   void RunWorker();
   void RunPinger();
   void Process(Work work);
-  void Get(const http::Request& request, http::Responder& responder);
+  void Get(const http::Request& request, std::shared_ptr<http::Responder> responder);
+  void Health(std::shared_ptr<http::Responder> responder);
+  void Models(const http::Request& request, http::Responder& responder);
+  void Generate(const Work& work);
+  http::ApiError Loading();
 
   const ServiceOptions options_;
   const Clock& clock_;
@@ -83,6 +92,8 @@ class Service {
   std::condition_variable work_changed_;
   std::condition_variable stop_changed_;
   std::unique_ptr<ServedModel> model_;      // set once, guarded by mu_; then read-only
+  std::string phase_ = "starting";          // guarded by mu_
+  double part_done_ = 0;                    // guarded by mu_
   std::deque<Work> queue_;                  // guarded by mu_
   size_t queued_bytes_ = 0;                 // guarded by mu_
   std::vector<std::weak_ptr<Reply>> live_;  // guarded by mu_

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/runtime/internal/job.h"
+#include "engine/runtime/memory_plan.h"
 
 namespace skerry::engine {
 namespace {
@@ -23,34 +24,33 @@ Result<std::unique_ptr<Engine>> Engine::Start(std::unique_ptr<LanguageModel> mod
   if (!info.generates) {
     return Error(ErrorCode::kInvalidArgument, "an embedding model cannot generate text");
   }
-  const uint64_t block_bytes = std::max<uint64_t>(info.kv_bytes_per_block, 1);
-  // One block is the canary's.
-  const uint64_t blocks = options.kv_cache_bytes / block_bytes;
-  const auto affordable = static_cast<int64_t>(
-      std::min<uint64_t>(blocks - std::min<uint64_t>(blocks, 1), INT32_MAX - 1));
-  const int64_t fitting = affordable * info.block_tokens;
-  if (options.max_model_len == 0) {
-    options.max_model_len = static_cast<int32_t>(std::min<int64_t>(info.max_position, fitting));
-  } else if (options.max_model_len < 2 || options.max_model_len > info.max_position) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "--max-model-len " + std::to_string(options.max_model_len) +
-                     ": must be 2 to the model's own " + std::to_string(info.max_position));
-  }
   if (options.max_num_seqs < 1 || options.max_waiting < 0 || options.max_batched_tokens < 1) {
     return Error(ErrorCode::kInvalidArgument, "--max-num-seqs and queue limits must be positive");
   }
-  if (options.max_model_len < 2 || fitting < options.max_model_len) {
-    return Error(ErrorCode::kExhausted,
-                 "memory for keys and values holds " + std::to_string(fitting) +
-                     " tokens, less than the " + std::to_string(options.max_model_len) +
-                     " of one sequence: lower --max-model-len or raise --kv-cache-memory-bytes");
-  }
-  const int64_t per_sequence =
-      (static_cast<int64_t>(options.max_model_len) + info.block_tokens - 1) / info.block_tokens;
-  const auto n_blocks =
-      static_cast<int32_t>(std::min(affordable, per_sequence * options.max_num_seqs)) + 1;
-  TRY(model->AllocateCache(n_blocks));
+  const int64_t n_rows = std::max(options.max_batched_tokens, options.max_num_seqs);
+  const int64_t n_logits = options.max_num_seqs + kMaxPromptLogitRows;
+  const int32_t longest = options.max_model_len > 0 ? options.max_model_len : info.max_position;
+  MemoryNeeds needs;
+  needs.available_bytes = model->Memory().available_bytes;
+  needs.utilization = options.memory_utilization;
+  needs.weight_bytes = info.weight_bytes;
+  needs.activation_bytes = model->StepBytes(n_rows, n_logits, longest);
+  needs.kv_block_bytes = info.kv_bytes_per_block;
+  needs.block_tokens = info.block_tokens;
+  needs.kv_cache_bytes = options.kv_cache_bytes;
+  needs.kv_share = options.kv_share;
+  needs.max_position = info.max_position;
+  needs.max_model_len = options.max_model_len;
+  needs.max_num_seqs = options.max_num_seqs;
+  const MemoryPlan plan = TRY(PlanMemory(needs));
+  options.max_model_len = plan.max_model_len;
+  const int32_t n_blocks = plan.n_blocks + 1;
+  // Everything that is ever used is taken here.
+  TRY(model->ReserveStep(n_rows, n_logits).WithContext(plan.description));
+  TRY(model->AllocateCache(n_blocks).WithContext(plan.description));
   std::unique_ptr<Engine> engine(new Engine(std::move(model), std::move(options), clock, n_blocks));
+  engine->memory_ = plan.description;
+  TRY(engine->ProveDecoding());
   engine->thread_ = std::thread([raw = engine.get()] { raw->Run(); });
   return engine;
 }

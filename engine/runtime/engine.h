@@ -80,10 +80,12 @@ struct EngineOptions {
   int32_t max_waiting = 64;          // more are refused
   int32_t max_batched_tokens = 512;  // tokens of one step
   bool prefix_caching = true;
-  uint64_t kv_cache_bytes = 1u << 30;  // at most this much memory for keys and values
-  int32_t step_target_ms = 1000;       // prompts are cut so that a step takes about so long
-  int32_t canary_interval_ms = 5000;   // between canaries when nothing runs
-  int32_t hang_ms = 300'000;           // a step that takes longer is a hang
+  double memory_utilization = 0.9;  // the part of the available memory to use
+  double kv_share = 1;              // of what weights and steps leave of that, for keys and values
+  uint64_t kv_cache_bytes = 0;      // for keys and values; 0: by kv_share
+  int32_t step_target_ms = 1000;    // prompts are cut so that a step takes about so long
+  int32_t canary_interval_ms = 5000;  // between canaries when nothing runs
+  int32_t hang_ms = 300'000;          // a step that takes longer is a hang
   // Called on the engine's thread after every step that worked.
   std::function<void(const EngineStats&)> on_step = {};
 };
@@ -93,9 +95,9 @@ using RequestId = uint64_t;
 // Thread-safe.
 class Engine {
  public:
-  // Makes room in the model's cache and starts the thread. kExhausted when the cache does not hold
-  // one sequence of max_model_len, naming the length that would fit; kInvalidArgument for a
-  // max_model_len beyond the model's. `clock` must outlive the engine.
+  // Takes all memory that will be used and starts the thread. kExhausted, with the numbers, when
+  // there is too little for one sequence of max_model_len; kInvalidArgument for a max_model_len
+  // beyond the model's. `clock` must outlive the engine.
   static Result<std::unique_ptr<Engine>> Start(std::unique_ptr<LanguageModel> model,
                                                EngineOptions options,
                                                const Clock& clock = RealClock());
@@ -126,6 +128,8 @@ class Engine {
   int32_t RetryAfterSeconds() const;
 
   int32_t max_model_len() const { return options_.max_model_len; }
+  // Where the memory went, for the log.
+  const std::string& memory() const { return memory_; }
   const EngineOptions& options() const { return options_; }
   const ModelInfo& model_info() const { return model_->info(); }
   // Answers queued or running.
@@ -154,6 +158,7 @@ class Engine {
   void Accept(Submission submission);
   void Step();
   void Canary();
+  Result<void> ProveDecoding();
   Result<void> Forward(std::span<const SequenceChunk> chunks, int32_t n_tokens);
   void HandlePromptLogits(Job& job, const Scheduler::Part& part, std::span<const float> logits);
   void HandleLogits(Job& job, std::span<float> logits);
@@ -166,6 +171,7 @@ class Engine {
   std::unique_ptr<LanguageModel> model_;
   EngineOptions options_;
   const Clock& clock_;
+  std::string memory_;
 
   // The engine's thread only.
   BlockPool pool_;

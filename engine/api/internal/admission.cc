@@ -87,12 +87,87 @@ std::optional<ApiError> CheckName(const std::string& wanted, const std::string& 
       "model_not_found", "model"};
 }
 
-void SetCommon(const ServedModel& model, const CommonRequest& request, Admitted& admitted) {
+// A header of the proxy that is a number; `fallback` without it or when it is none.
+double NumberHeader(const http::RequestHead& head, std::string_view name, double fallback) {
+  const std::string* value = http::FindHeader(head.headers, name);
+  if (value == nullptr) return fallback;
+  double number = 0;
+  const char* end = value->data() + value->size();
+  const auto parsed = std::from_chars(value->data(), end, number);
+  return parsed.ec == std::errc() && parsed.ptr == end ? number : fallback;
+}
+
+std::string TextHeader(const http::RequestHead& head, std::string_view name) {
+  const std::string* value = http::FindHeader(head.headers, name);
+  return value == nullptr ? "" : *value;
+}
+
+// Who asks, as the proxy says.
+void SetTenant(const http::RequestHead& head, GenerationRequest& generation) {
+  generation.tenant = TextHeader(head, "skerry-tenant");
+  generation.tenant_salt = TextHeader(head, "skerry-cache-salt");
+  generation.weight = NumberHeader(head, "skerry-weight", 1);
+  generation.priority += static_cast<int32_t>(
+      std::clamp<double>(NumberHeader(head, "skerry-priority", 0), -kMaxPriority, kMaxPriority));
+}
+
+// As it stands at the beginning of a text and behind a space; both are the same for some
+// tokenizers.
+void AddBadWord(const Tokenizer& tokenizer, const std::string& word, SamplingParams& sampling) {
+  const size_t first = std::min(word.find_first_not_of(' '), word.size());
+  for (const std::string& text : {word.substr(first), " " + word.substr(first)}) {
+    std::vector<TokenId> ids = tokenizer.Encode(text);
+    if (!ids.empty() && std::ranges::find(sampling.bad_words, ids) == sampling.bad_words.end()) {
+      sampling.bad_words.push_back(std::move(ids));
+    }
+  }
+}
+
+// What chats and completions have in common.
+std::optional<ApiError> SetCommon(const ServedModel& model, const http::RequestHead& head,
+                                  const CommonRequest& request, Admitted& admitted) {
+  GenerationRequest& generation = admitted.generation;
   admitted.stream = request.stream;
-  admitted.generation.sampling = request.sampling;
-  admitted.generation.sampling.seed = request.seed ? *request.seed : RandomSeed();
-  admitted.generation.stop_tokens = model.text.stop_tokens;
+  admitted.n = request.n;
+  generation.sampling = request.sampling;
+  generation.sampling.seed = request.seed ? *request.seed : RandomSeed();
+  for (const std::string& word : request.bad_words) {
+    AddBadWord(*model.text.tokenizer, word, generation.sampling);
+  }
+  generation.stop_tokens = model.text.stop_tokens;
+  generation.logprobs = request.logprobs;
+  generation.prompt_logprobs = request.prompt_logprobs;
+  generation.priority = request.priority;
+  generation.cache_salt = request.cache_salt;
+  SetTenant(head, generation);
   admitted.answer.stop_strings = request.stop;
+  const int32_t vocab_size = model.engine->model_info().vocab_size;
+  const auto outside = [vocab_size](TokenId id) { return id >= vocab_size; };
+  const char* wrong = nullptr;
+  if (std::ranges::any_of(request.stop_token_ids, outside)) wrong = "stop_token_ids";
+  for (const auto& [id, bias] : request.sampling.logit_bias) {
+    if (outside(id)) wrong = "logit_bias";
+  }
+  if (wrong == nullptr) return std::nullopt;
+  return ApiError{400,
+                  "'" + std::string(wrong) + "' has a token id outside the vocabulary of " +
+                      std::to_string(vocab_size),
+                  "invalid_value", wrong};
+}
+
+// With the model's own stop tokens in place: `ignore_eos` keeps them from being chosen, the
+// client's are added.
+void ApplyStops(const CommonRequest& request, GenerationRequest& generation) {
+  std::vector<TokenId>& stops = generation.stop_tokens;
+  std::vector<TokenId>& banned = generation.banned;
+  if (request.ignore_eos) {
+    banned.insert(banned.end(), stops.begin(), stops.end());
+    stops.clear();
+  }
+  for (const TokenId id : request.stop_token_ids) {
+    stops.push_back(id);
+    std::erase(banned, id);
+  }
 }
 
 std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::string& name,
@@ -111,7 +186,7 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   }
   Admitted admitted;
   if (auto error = CheckName(request.model, name, head, admitted)) return *error;
-  SetCommon(model, request, admitted);
+  if (auto error = SetCommon(model, head, request, admitted)) return *error;
   admitted.legacy_functions = request.legacy_functions;
   Conversation conversation{std::move(request.messages),
                             {},
@@ -134,6 +209,7 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   std::vector<TokenId>& stops = admitted.generation.stop_tokens;
   stops = model.chat->StopTokens(std::move(stops));
   admitted.generation.banned = model.chat->BannedTokens(stops, offered);
+  ApplyStops(request, admitted.generation);
   const Result<Prompt> prompt = model.chat->BuildPrompt(conversation, now_micros);
   if (!prompt) return ApiError{400, prompt.error().message(), "invalid_conversation", "messages"};
   if (auto error = RefuseEarly(model, LeastTokens(*model.text.tokenizer, *prompt))) return *error;
@@ -159,7 +235,8 @@ std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const
   Admitted admitted;
   admitted.chat = false;
   if (auto error = CheckName(request.model, name, head, admitted)) return *error;
-  SetCommon(model, request, admitted);
+  if (auto error = SetCommon(model, head, request, admitted)) return *error;
+  ApplyStops(request, admitted.generation);
   std::vector<TokenId>& prompt = admitted.generation.prompt;
   const Tokenizer& tokenizer = *model.text.tokenizer;
   if (const auto* text = std::get_if<std::string>(&request.prompt)) {

@@ -20,6 +20,7 @@ struct Admitted {
   GenerationRequest generation;
   AnswerOptions answer;
   bool stream = false;
+  int32_t n = 1;  // answers
   bool chat = true;
   bool legacy_functions = false;
   std::string model;  // name to answer with

@@ -16,6 +16,9 @@ bool SaysTheSame(std::string_view raw, const Json& value);
 
 // `body`: the text of the whole body, for arguments and schemas as the client wrote them.
 void ParseMessages(Fields& fields, std::string_view body, std::vector<Message>& messages);
+// `chat`: log probabilities are asked for as chats do.
+void ParseSampling(Fields& fields, const SamplingDefaults& defaults, bool chat,
+                   CommonRequest& request);
 void ParseTools(Fields& fields, std::string_view body, ChatRequest& request);
 
 }  // namespace skerry::engine::internal

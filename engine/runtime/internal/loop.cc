@@ -28,9 +28,9 @@ void Engine::Run() {
     } else {
       Step();
     }
-    AnswerProbes();
     Publish();
     if (last_step_ && options_.on_step) options_.on_step(own_stats_);
+    AnswerProbes();
   }
   FailAll(Error(ErrorCode::kUnavailable, "the engine is shutting down"));
   last_step_ = Error(ErrorCode::kUnavailable, "the engine is shutting down");
@@ -144,6 +144,15 @@ void Engine::Canary() {
   chunk.tokens = std::span(&token, 1);
   chunk.blocks = std::span(&canary_block_, 1);
   if (Forward(std::span(&chunk, 1), 1)) ++own_stats_.canaries;
+}
+
+// Before the thread starts; it is not counted.
+Result<void> Engine::ProveDecoding() {
+  Canary();
+  const int32_t n_blocks = own_stats_.n_blocks;
+  own_stats_ = EngineStats();
+  own_stats_.n_blocks = n_blocks;
+  return last_step_;
 }
 
 void Engine::Step() {

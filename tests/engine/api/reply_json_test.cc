@@ -139,5 +139,67 @@ TEST(ReplyJson, ErrorEvent) {
   EXPECT_EQ(json["error"]["code"], "internal");
 }
 
+ReportedToken Token(int32_t id, const std::string& bytes, double logprob) {
+  ReportedToken token;
+  token.id = id;
+  token.bytes = bytes;
+  token.logprob = logprob;
+  return token;
+}
+
+TEST(ReplyJson, LogprobsOfChats) {
+  ReportedToken token = Token(7, "\xC3", -0.5);
+  token.top = {Token(7, "\xC3", -0.5), Token(8, "b", -2)};
+  Choice choice{{.text = "x"}, "stop", std::vector<ReportedToken>{token}};
+  const Json json = ParseJson(WholeReplyJson(kChat, std::vector<Choice>{choice}, {})).value();
+  const Json& entry = json["choices"][0]["logprobs"]["content"][0];
+  EXPECT_EQ(entry["token"], "\xEF\xBF\xBD");  // a part of a character
+  EXPECT_EQ(entry["bytes"], Json::array({0xC3}));
+  EXPECT_EQ(entry["logprob"], -0.5);
+  EXPECT_EQ(entry["top_logprobs"][1]["token"], "b");
+  const std::string event = TextEvent(kChat, "x", {token});
+  EXPECT_NE(event.find("\"logprobs\":{\"content\":[{"), std::string::npos) << event;
+  EXPECT_EQ(TextEvent(kChat, "x").find("logprobs"), std::string::npos);
+}
+
+TEST(ReplyJson, LogprobsOfCompletionsAndPrompts) {
+  ReplyIdentity identity = kChat;
+  identity.chat = false;
+  ReportedToken token = Token(7, "ab", -0.5);
+  token.rank = 2;
+  token.top = {Token(8, "b", -0.25)};
+  Choice choice{{.text = "abab"}, "stop", std::vector<ReportedToken>{token, token}};
+  const Json json = ParseJson(WholeReplyJson(identity, std::vector<Choice>{choice}, {},
+                                             std::vector<ReportedToken>{token}))
+                        .value();
+  const Json& logprobs = json["choices"][0]["logprobs"];
+  EXPECT_EQ(logprobs["tokens"], Json::array({"ab", "ab"}));
+  EXPECT_EQ(logprobs["token_logprobs"], Json::array({-0.5, -0.5}));
+  EXPECT_EQ(logprobs["text_offset"], Json::array({0, 2}));
+  EXPECT_EQ(logprobs["top_logprobs"][0]["b"], -0.25);
+  const Json& prompt = json["choices"][0]["prompt_logprobs"];
+  EXPECT_TRUE(prompt[0].is_null());
+  EXPECT_EQ(prompt[1]["7"]["rank"], 2);
+  EXPECT_EQ(prompt[1]["8"]["decoded_token"], "b");
+}
+
+TEST(ReplyJson, SeveralChoices) {
+  const std::vector<Choice> two = {{{.text = "a"}, "stop"}, {{.text = "b"}, "length"}};
+  const Json json = ParseJson(WholeReplyJson(kChat, two, {3, 4, 2})).value();
+  ASSERT_EQ(json["choices"].size(), 2u);
+  EXPECT_EQ(json["choices"][1]["index"], 1);
+  EXPECT_EQ(json["choices"][1]["message"]["content"], "b");
+  EXPECT_EQ(json["choices"][1]["finish_reason"], "length");
+  EXPECT_EQ(json["usage"]["prompt_tokens_details"]["cached_tokens"], 2);
+  ReplyIdentity second = kChat;
+  second.choice = 1;
+  EXPECT_NE(TextEvent(second, "x").find("\"index\":1"), std::string::npos);
+}
+
+TEST(ReplyJson, PingsTellThePlaceInTheQueue) {
+  EXPECT_EQ(PingComment(std::nullopt), ": ping\n\n");
+  EXPECT_EQ(PingComment(3), ": ping, 3 before this one in the queue\n\n");
+}
+
 }  // namespace
 }  // namespace skerry::engine

@@ -199,9 +199,24 @@ TEST(ChatRequest, RefusalsNameTheField) {
       {With(R"(,"max_tokens":1.5)"), "max_tokens", "invalid_type"},
       {With(R"(,"max_completion_tokens":-4)"), "max_completion_tokens", "invalid_value"},
       {With(R"(,"seed":18446744073709551615)"), "seed", "invalid_value"},
-      {With(R"(,"n":2)"), "n", "unsupported_value"},
-      {With(R"(,"logprobs":true)"), "logprobs", "unsupported_value"},
-      {With(R"(,"logit_bias":{"5":1})"), "logit_bias", "unsupported_value"},
+      {With(R"(,"n":17)"), "n", "invalid_value"},
+      {With(R"(,"n":0)"), "n", "invalid_value"},
+      {With(R"(,"best_of":2)"), "best_of", "unsupported_value"},
+      {With(R"(,"logprobs":3)"), "logprobs", "invalid_type"},
+      {With(R"(,"top_logprobs":3)"), "top_logprobs", "invalid_value"},
+      {With(R"(,"logprobs":true,"top_logprobs":21)"), "top_logprobs", "invalid_value"},
+      {With(R"(,"prompt_logprobs":1,"stream":true)"), "prompt_logprobs", "unsupported_value"},
+      {With(R"(,"logit_bias":{"x":1})"), "logit_bias", "invalid_value"},
+      {With(R"(,"logit_bias":{"5":101})"), "logit_bias", "invalid_value"},
+      {With(R"(,"logit_bias":{"5":"1"})"), "logit_bias", "invalid_value"},
+      {With(R"(,"bad_words":[""])"), "bad_words", "invalid_value"},
+      {With(R"(,"bad_words":"x")"), "bad_words", "invalid_type"},
+      {With(R"(,"stop_token_ids":[-1])"), "stop_token_ids", "invalid_value"},
+      {With(R"(,"priority":-1)"), "priority", "invalid_value"},
+      {With(R"(,"min_p":1.5)"), "min_p", "invalid_value"},
+      {With(R"(,"typical_p":0)"), "typical_p", "invalid_value"},
+      {With(R"(,"repetition_penalty":0)"), "repetition_penalty", "invalid_value"},
+      {With(R"(,"cache_salt":7)"), "cache_salt", "invalid_type"},
       {With(R"(,"response_format":{"type":"json_object"})"), "response_format.type",
        "unsupported_value"},
       {With(R"(,"stop":[1])"), "stop", "invalid_type"},
@@ -274,6 +289,30 @@ TEST(ChatRequest, ThoughtsUnderEitherName) {
   };
   EXPECT_EQ(reasoning(R"("reasoning_content":"a","reasoning":"b")"), "a");
   EXPECT_EQ(reasoning(R"("reasoning":"b")"), "b");
+}
+
+TEST(Request, HowTokensAreChosen) {
+  const ChatRequest request = Chat(With(
+      R"(,"n":3,"best_of":3,"min_p":0.1,"typical_p":0.9,"repetition_penalty":1.2,"min_tokens":4,
+         "logit_bias":{"5":-100,"7":1.5},"bad_words":["x","y z"],"stop_token_ids":[3,4],
+         "ignore_eos":true,"priority":2,"cache_salt":"s","logprobs":true,"top_logprobs":5,
+         "prompt_logprobs":0)"));
+  EXPECT_EQ(request.n, 3);
+  EXPECT_EQ(request.sampling.min_p, 0.1);
+  EXPECT_EQ(request.sampling.typical_p, 0.9);
+  EXPECT_EQ(request.sampling.repetition_penalty, 1.2);
+  EXPECT_EQ(request.sampling.min_tokens, 4);
+  EXPECT_EQ(request.sampling.logit_bias,
+            (std::vector<std::pair<TokenId, float>>{{5, -100.F}, {7, 1.5F}}));
+  EXPECT_EQ(request.bad_words, (std::vector<std::string>{"x", "y z"}));
+  EXPECT_EQ(request.stop_token_ids, (std::vector<TokenId>{3, 4}));
+  EXPECT_TRUE(request.ignore_eos);
+  EXPECT_EQ(request.priority, 2);
+  EXPECT_EQ(request.cache_salt, "s");
+  EXPECT_EQ(request.logprobs, 5);
+  EXPECT_EQ(request.prompt_logprobs, 0);
+  const auto parsed = ParseCompletionRequest(R"({"prompt":"x","logprobs":2})", {});
+  EXPECT_EQ(std::get<CompletionRequest>(parsed).logprobs, 2);
 }
 
 }  // namespace

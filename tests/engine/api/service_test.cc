@@ -6,6 +6,7 @@
 #include <atomic>
 #include <climits>
 #include <future>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "appliance/base/json.h"
@@ -81,7 +82,11 @@ class ServiceTest : public ::testing::Test {
                             })
             .value();
     if (!load_) return;
+    // An engine computes a token before it starts.
+    const bool closed = gate_.closed();
+    gate_.Open();
     auto engine = Engine::Start(std::make_unique<FakeModel>(1024, kContext, next, &gate_), options);
+    if (closed) gate_.Close();
     ASSERT_TRUE(engine) << engine.error().message();
     engine_ = engine->get();
     SamplingDefaults defaults;
@@ -157,7 +162,11 @@ TEST_F(ServiceTest, LoadingAnswers503) {
   load_ = false;
   Start({kEnd});
   SocketClient client(path_);
-  EXPECT_EQ(client.Ask("GET", "/health").status, 503);
+  service_->SetProgress("loading weights", 0.4);
+  const auto health = client.Ask("GET", "/health");
+  EXPECT_EQ(health.status, 503);
+  EXPECT_EQ(Parse(health.body)["phase"], "loading weights");
+  EXPECT_EQ(Parse(health.body)["progress"], 0.4);
   const auto reply = client.Ask("POST", kChat, Body());
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(Parse(reply.body)["error"]["code"], "loading");
@@ -536,6 +545,127 @@ TEST_F(ServiceTest, AClientThatHangsUpFreesItsSlot) {
   gate_.Open();
   EXPECT_TRUE(second.Receive().whole);
   while (engine_->n_live() > 0) std::this_thread::yield();
+}
+
+TEST_F(ServiceTest, MetricsAndVersion) {
+  service_options_.version = "1.2.3";
+  Start(Tokens("Hello"));
+  ASSERT_EQ(Chat().status, 200);
+  SocketClient client(path_);
+  EXPECT_EQ(client.Ask("GET", "/version").body, R"({"version":"1.2.3"})");
+  std::string metrics;
+  while (
+      metrics.find("vllm:request_success_total{model_name=\"demo\",finished_reason=\"stop\"} 1") ==
+      std::string::npos) {
+    const auto reply = SocketClient(path_).Ask("GET", "/metrics");
+    ASSERT_EQ(reply.status, 200);
+    EXPECT_TRUE(reply.Header("content-type").starts_with("text/plain"));
+    metrics = reply.body;
+  }
+  EXPECT_NE(metrics.find("vllm:num_requests_running{model_name=\"demo\"} 0\n"), std::string::npos);
+}
+
+TEST_F(ServiceTest, SeveralAnswersToOnePrompt) {
+  Start(Tokens("Hello"));
+  const auto whole = Chat(R"("n":3)");
+  ASSERT_EQ(whole.status, 200) << whole.body;
+  const Json json = Parse(whole.body);
+  ASSERT_EQ(json["choices"].size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(json["choices"][i]["index"], i);
+    EXPECT_EQ(json["choices"][i]["message"]["content"], "Hello");
+  }
+  const int64_t alone = Parse(Chat().body)["usage"]["completion_tokens"].get<int64_t>();
+  EXPECT_EQ(json["usage"]["completion_tokens"], 3 * alone);
+  const auto stream = Chat(R"("n":2,"stream":true)");
+  std::map<int, std::string> texts;
+  std::map<int, int> ends;
+  for (const std::string& data : StreamData(stream.body)) {
+    if (data == "[DONE]") continue;
+    const Json event = Parse(data);
+    for (const Json& choice : event["choices"]) {
+      const int index = choice["index"].get<int>();
+      texts[index] += choice["delta"].value("content", "");
+      if (!choice["finish_reason"].is_null()) ++ends[index];
+    }
+  }
+  EXPECT_EQ(texts, (std::map<int, std::string>{{0, "Hello"}, {1, "Hello"}}));
+  EXPECT_EQ(ends, (std::map<int, int>{{0, 1}, {1, 1}}));
+}
+
+TEST_F(ServiceTest, LogprobsComeWithTheirTokens) {
+  Start(Tokens("Hello"));
+  const Json json = Parse(Chat(R"("logprobs":true,"top_logprobs":2)").body);
+  const Json& content = json["choices"][0]["logprobs"]["content"];
+  ASSERT_EQ(content.size(), json["usage"]["completion_tokens"].get<size_t>() - 1);
+  std::string text;
+  for (const Json& token : content) {
+    text += token["token"].get<std::string>();
+    EXPECT_EQ(token["top_logprobs"].size(), 2u);
+    EXPECT_LT(token["logprob"].get<double>(), 0);
+  }
+  EXPECT_NE(text.find("Hello"), std::string::npos);
+  size_t n_streamed = 0;
+  for (const std::string& data : StreamData(Chat(R"("logprobs":true,"stream":true)").body)) {
+    if (data == "[DONE]") continue;
+    const Json event = Parse(data);
+    for (const Json& choice : event["choices"]) {
+      if (choice.contains("logprobs")) n_streamed += choice["logprobs"]["content"].size();
+    }
+  }
+  EXPECT_EQ(n_streamed, content.size());
+  const Json prompt = Parse(
+      Post("/v1/completions", R"({"prompt":[1,5,6],"max_tokens":1,"prompt_logprobs":0})").body);
+  const Json& list = prompt["choices"][0]["prompt_logprobs"];
+  ASSERT_EQ(list.size(), 3u);
+  EXPECT_TRUE(list[0].is_null());
+  EXPECT_TRUE(list[1].contains("5"));
+  EXPECT_TRUE(list[2].contains("6"));
+}
+
+TEST_F(ServiceTest, CachedTokensAreReportedPerTenant) {
+  Start(Tokens("Hello"));
+  const std::string body = R"({"prompt":")" + std::string(200, 'a') + R"(","max_tokens":1})";
+  const auto cached = [&](std::string_view headers) {
+    const Json json = Parse(Post("/v1/completions", body, headers).body);
+    return json["usage"]["prompt_tokens_details"]["cached_tokens"].get<int>();
+  };
+  EXPECT_EQ(cached("skerry-tenant: a\r\n"), 0);
+  EXPECT_GE(cached("skerry-tenant: a\r\n"), 16);
+  EXPECT_EQ(cached("skerry-tenant: b\r\n"), 0);
+  EXPECT_EQ(cached("skerry-tenant: a\r\nskerry-cache-salt: x\r\n"), 0);
+}
+
+TEST_F(ServiceTest, StopTokensAndIgnoreEos) {
+  Start(Tokens("Hello"));
+  const Json ignored = Parse(Chat(R"("ignore_eos":true,"max_tokens":20)").body);
+  EXPECT_EQ(ignored["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(ignored["usage"]["completion_tokens"], 20);
+  const Json least = Parse(Chat(R"("min_tokens":15,"max_tokens":20)").body);
+  EXPECT_GE(least["usage"]["completion_tokens"].get<int>(), 15);
+  const Json outside = Parse(Chat(R"("stop_token_ids":[100000])").body);
+  EXPECT_EQ(outside["error"]["param"], "stop_token_ids");
+  const Json biased = Parse(Chat(R"("logit_bias":{"100000":1})").body);
+  EXPECT_EQ(biased["error"]["param"], "logit_bias");
+}
+
+TEST_F(ServiceTest, DrainRefusesNewRequestsWithARetry) {
+  Start(Tokens("Hello"));
+  service_->Drain();
+  const auto reply = Chat();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_NE(reply.Header("retry-after"), "");
+}
+
+TEST_F(ServiceTest, TokenRoutes) {
+  Start(Tokens("Hello"));
+  const Json tokens = Parse(Post("/tokenize", R"({"prompt":"What is Skerry?"})").body);
+  EXPECT_EQ(tokens["count"], tokens["tokens"].size());
+  EXPECT_EQ(tokens["max_model_len"], kContext);
+  const auto text = Post("/detokenize", R"({"tokens":)" + tokens["tokens"].dump() + "}");
+  EXPECT_EQ(Parse(text.body)["prompt"], "What is Skerry?");
+  EXPECT_EQ(Post("/detokenize", R"({"tokens":[-1]})").status, 400);
+  EXPECT_EQ(SocketClient(path_).Ask("GET", "/tokenize").status, 405);
 }
 
 TEST_F(ServiceTest, WaitingStreamsArePinged) {

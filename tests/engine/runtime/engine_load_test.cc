@@ -65,7 +65,7 @@ void Compare(const std::string& name) {
   options.prefix_caching = false;
   const auto alone = StartEngine(name, options);
   const ModelInfo& info = alone->model_info();
-  const auto requests = RandomRequests(7, 40, info.vocab_size);
+  const auto requests = RandomRequests(7, 24, info.vocab_size);
   std::vector<std::vector<TokenId>> expected;
   expected.reserve(requests.size());
   for (const GenerationRequest& request : requests) expected.push_back(Alone(*alone, request));

@@ -518,8 +518,16 @@ TEST(Engine, StartChecksItsOptions) {
   const auto fitted = Engine::Start(Hashing(), options);
   ASSERT_TRUE(fitted);
   EXPECT_EQ((*fitted)->max_model_len(), 64);
+  // Without a size of its own the cache gets what the machine has left.
   options.kv_cache_bytes = 0;
-  EXPECT_EQ(Engine::Start(Hashing(), options).error().code(), ErrorCode::kExhausted);
+  auto model = Hashing();
+  model->SetAvailableBytes(2000);  // half of it, without 64 + 8 + 64 + 256 of a step: 9 blocks
+  options.memory_utilization = 0.5;
+  options.max_batched_tokens = 64;
+  const auto rest = Engine::Start(std::move(model), options);
+  ASSERT_TRUE(rest) << rest.error().message();
+  EXPECT_EQ((*rest)->max_model_len(), 8 * 16);
+  EXPECT_NE((*rest)->memory().find("2000 bytes are available"), std::string::npos);
 }
 
 }  // namespace
