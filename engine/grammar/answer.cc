@@ -1,5 +1,6 @@
 #include "engine/grammar/answer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/grammar/internal/ebnf_reader.h"
@@ -18,6 +19,27 @@ std::string Bytes(const Marker& marker) {
   std::string bytes;
   for (const MarkerPart& part : marker) bytes += part.control ? ControlText(part.text) : part.text;
   return bytes;
+}
+
+// The parts in front of the first pattern.
+Marker FixedPart(const Marker& marker) {
+  const auto end =
+      std::ranges::find_if(marker, [](const MarkerPart& part) { return !part.pattern.empty(); });
+  return {marker.begin(), end};
+}
+
+Result<ExprId> Spell(const Marker& marker, GrammarSource& source) {
+  std::vector<ExprId> parts;
+  for (const MarkerPart& part : marker) {
+    if (part.pattern.empty()) {
+      parts.push_back(source.Text(Bytes({part})));
+      continue;
+    }
+    const ExprId pattern =
+        TRY(internal::ParseRegexSyntax(part.pattern, internal::RegexMeaning::kWhole, source));
+    parts.push_back(pattern);
+  }
+  return source.Sequence(std::move(parts));
 }
 
 // Any text.
@@ -42,9 +64,10 @@ Result<ExprId> AddText(const TextRule& rule, GrammarSource& source) {
   return Error(ErrorCode::kInternal, "a text rule of no kind");
 }
 
-// Text that does not begin as a call does, or none at all.
+// Text that does not begin as a call does, nor with white space, behind which one could be seen; or
+// none at all.
 ExprId TextUnlikeCalls(const std::vector<std::string>& heads, GrammarSource& source) {
-  std::vector<internal::CharSet::Range> first;
+  std::vector<internal::CharSet::Range> first = {{'\t', '\n'}, {'\r', '\r'}, {' ', ' '}};
   for (const std::string& head : heads) {
     const auto byte = static_cast<uint8_t>(head.empty() ? 0 : head[0]);
     if (byte < 0x80) first.push_back({byte, byte});
@@ -64,14 +87,20 @@ Result<ExprId> AddCalls(const CallShape& shape, GrammarSource& source) {
         tool.parameters.empty() ? TextRule::Kind::kAnyObject : TextRule::Kind::kJsonSchema;
     arguments.text = tool.parameters;
     const ExprId object = TRY(AddText(arguments, source).WithContext("tool " + std::to_string(i)));
-    heads.push_back(Bytes(tool.head));
-    tools.push_back(
-        source.Sequence({source.Text(heads.back()), object, source.Text(Bytes(tool.tail))}));
+    heads.push_back(Bytes(FixedPart(tool.head)));
+    const ExprId head = TRY(Spell(tool.head, source));
+    const ExprId tail = TRY(Spell(tool.tail, source));
+    tools.push_back(source.Sequence({head, object, tail}));
   }
   ExprId calls = source.Choice(std::move(tools));
-  if (shape.several) calls = source.Separated(calls, source.Text(Bytes(shape.separator)));
-  calls = source.Sequence({calls, source.Text(Bytes(shape.end))});
-  const std::string begin = Bytes(shape.begin);
+  const ExprId separator = TRY(Spell(shape.separator, source));
+  const ExprId end = TRY(Spell(shape.end, source));
+  if (shape.several) calls = source.Separated(calls, separator);
+  const Marker fixed = FixedPart(shape.begin);
+  const Marker rest(shape.begin.begin() + static_cast<ptrdiff_t>(fixed.size()), shape.begin.end());
+  const ExprId rest_of_begin = TRY(Spell(rest, source));
+  calls = source.Sequence({rest_of_begin, calls, end});
+  const std::string begin = Bytes(fixed);
   if (begin.empty()) {
     if (shape.required) return calls;
     return source.Choice({calls, TextUnlikeCalls(heads, source)});
@@ -85,6 +114,23 @@ Result<ExprId> AddCalls(const CallShape& shape, GrammarSource& source) {
 // White space between the end of thoughts and what follows.
 ExprId Gap(GrammarSource& source) {
   return source.Repeat(source.Chars(internal::CharSet({{'\n', '\n'}, {' ', ' '}})), 0, 3);
+}
+
+// A call, or a text that obeys the rule.
+Result<ExprId> AddCallsOrText(CallShape calls, const TextRule& rule, GrammarSource& source) {
+  calls.required = true;
+  calls.text_before = false;
+  const ExprId call = TRY(AddCalls(calls, source));
+  const ExprId text = TRY(AddText(rule, source));
+  return source.Choice({call, text});
+}
+
+Result<ExprId> AddAnswer(const AnswerShape& shape, GrammarSource& source) {
+  if (!shape.calls) return AddText(shape.text, source);
+  if (shape.calls->required || shape.text.kind == TextRule::Kind::kFree) {
+    return AddCalls(*shape.calls, source);
+  }
+  return AddCallsOrText(*shape.calls, shape.text, source);
 }
 
 // A separator that leaves no trace in a text: lengths stand before what they measure.
@@ -105,8 +151,7 @@ Result<Grammar> CompileText(const TextRule& rule) {
 
 Result<Grammar> CompileAnswer(const AnswerShape& shape) {
   GrammarSource source;
-  Result<ExprId> made = shape.calls ? AddCalls(*shape.calls, source) : AddText(shape.text, source);
-  ExprId answer = TRY(std::move(made));
+  ExprId answer = TRY(AddAnswer(shape, source));
   const std::string thoughts_end = Bytes(shape.thoughts_end);
   const std::string thoughts_begin = Bytes(shape.thoughts_begin);
   if (!thoughts_end.empty()) {
@@ -130,23 +175,28 @@ std::string KeyOf(const TextRule& rule) {
 
 std::string KeyOf(const AnswerShape& shape) {
   std::string key = "answer ";
-  Append(key, Bytes(shape.thoughts_begin));
-  Append(key, Bytes(shape.thoughts_end));
-  if (!shape.calls) {
-    Append(key, KeyOf(shape.text));
-    return key;
-  }
+  const auto append = [&key](const Marker& marker) {
+    key += std::to_string(marker.size()) + " ";
+    for (const MarkerPart& part : marker) {
+      Append(key, Bytes({part}));
+      Append(key, part.pattern);
+    }
+  };
+  append(shape.thoughts_begin);
+  append(shape.thoughts_end);
+  Append(key, KeyOf(shape.text));
+  if (!shape.calls) return key;
   const CallShape& calls = *shape.calls;
-  for (const Marker* marker : {&calls.begin, &calls.separator, &calls.end}) {
-    Append(key, Bytes(*marker));
-  }
+  append(calls.begin);
+  append(calls.separator);
+  append(calls.end);
   key += calls.required ? 'r' : '-';
   key += calls.several ? 's' : '-';
   key += calls.text_before ? 't' : '-';
   for (const CallShape::Tool& tool : calls.tools) {
-    Append(key, Bytes(tool.head));
+    append(tool.head);
     Append(key, tool.parameters);
-    Append(key, Bytes(tool.tail));
+    append(tool.tail);
   }
   return key;
 }

@@ -35,11 +35,13 @@ Result<Grammar> CompileText(const TextRule& rule);
 // Tokenizer::IsControl(FindControl(name)); other added tokens are text.
 struct MarkerPart {
   bool control = false;
-  std::string text;  // or the control token's name
+  std::string text;          // or the control token's name
+  std::string pattern = {};  // instead of text: what matches this regular expression
 };
 using Marker = std::vector<MarkerPart>;
 
-// Calls are written BEGIN call SEPARATOR call ... END, and a call is HEAD arguments TAIL.
+// Calls are written BEGIN call SEPARATOR call ... END, and a call is HEAD arguments TAIL. BEGIN
+// does not begin with a pattern, and neither does a HEAD where BEGIN is empty.
 struct CallShape {
   struct Tool {
     Marker head;             // names the tool
@@ -62,7 +64,8 @@ struct AnswerShape {
   // Where they begin. Empty, with `thoughts_end`: the prompt has begun them, and they must be
   // ended. Else the answer need not have any.
   Marker thoughts_begin;
-  // Calls, or else a text that obeys `text`.
+  // Calls; where they are not required, also a text without calls that obeys `text`. A rule other
+  // than kFree leaves no text in front of calls.
   std::optional<CallShape> calls;
   TextRule text;
 };

@@ -69,6 +69,12 @@ SliceChars CharsWhere(bool others, Holds holds) {
   return chars;
 }
 
+// Tokens of single bytes could spell a control token among them.
+bool HasControlBytes(std::string_view bytes) {
+  return bytes.find(static_cast<char>(internal::kControlBegin)) != std::string_view::npos ||
+         bytes.find(static_cast<char>(internal::kControlEnd)) != std::string_view::npos;
+}
+
 bool IsIn(char c, char first, char last) { return first <= c && c <= last; }
 
 // From the most to the fewest: what may stand inside a JSON string; text without the characters
@@ -119,6 +125,7 @@ Result<TokenVocabulary> TokenVocabulary::Create(const Tokenizer& tokenizer,
     const bool control = tokenizer.IsControl(id);
     const std::string bytes =
         control ? ControlText(tokenizer.TokenName(id)) : std::string(tokenizer.TokenBytes(id));
+    if (!control && HasControlBytes(bytes)) continue;
     if (bytes.size() <= TokenTrie::kMaxTokenBytes) vocabulary.bytes_ += bytes;
   }
   vocabulary.starts_.push_back(static_cast<uint32_t>(vocabulary.bytes_.size()));

@@ -62,7 +62,8 @@ class TokenVocabulary {
   const std::vector<TokenId>& stop_tokens() const { return stop_tokens_; }
   bool IsStop(TokenId token) const;
   // What a grammar sees of a token: its bytes; for a control token ControlText of its name; nothing
-  // for stop tokens, and for those longer than 255 bytes, which are never allowed.
+  // for stop tokens, and for those longer than 255 bytes or with bytes that UTF-8 never has and
+  // that control tokens are spelled with, which are never allowed.
   std::string_view Bytes(TokenId token) const;
   bool adds_leading_space() const { return adds_leading_space_; }
 

@@ -136,6 +136,21 @@ TEST(CompileAnswer, CallsByControlTokens) {
   EXPECT_FALSE(IsAllowed(mask, 1 + 'x'));
 }
 
+// A vocabulary of all bytes has those that control tokens are spelled with.
+TEST(CompileAnswer, BytesDoNotSpellControlTokens) {
+  AnswerShape shape;
+  shape.calls.emplace();
+  shape.calls->begin = Control("<|call|>");
+  shape.calls->tools = {{Text("f"), kAdd, {}}};
+  shape.calls->required = true;
+  shape.calls->text_before = false;
+  const auto vocabulary = MakeByteVocabulary({"<|call|>"});
+  Matcher matcher(std::make_shared<Constraint>(Compile(shape), vocabulary));
+  const std::vector<uint32_t> mask = MaskOf(matcher, *vocabulary);
+  for (TokenId id = 0; id < 257; ++id) EXPECT_FALSE(IsAllowed(mask, id)) << id;
+  EXPECT_TRUE(IsAllowed(mask, 257));
+}
+
 // {"name": ..., "parameters": ...} as the whole answer.
 TEST(CompileAnswer, CallsWithoutMarker) {
   AnswerShape shape;
@@ -147,6 +162,42 @@ TEST(CompileAnswer, CallsWithoutMarker) {
   EXPECT_TRUE(Matches(grammar, "The set {1} is small."));
   EXPECT_TRUE(Matches(grammar, "{\"name\": \"add\", \"parameters\": {\"a\":1,\"b\":2}}"));
   EXPECT_FALSE(Matches(grammar, "{1}"));
+  EXPECT_FALSE(Matches(grammar, "\n {\"name\": \"add\", \"parameters\": {}}"));
+}
+
+// White space and ids that some models write and others do not.
+TEST(CompileAnswer, PatternsInMarkers) {
+  AnswerShape shape;
+  shape.calls.emplace();
+  shape.calls->begin = {{false, "<call>"}, {false, "", "[ \n]{0,2}"}, {false, "["}};
+  shape.calls->separator = {{false, "", ", ?"}};
+  shape.calls->end = Text("]");
+  shape.calls->tools = {
+      {Text("{\"arguments\": "), kAdd, {{false, "", "(, \"id\": \"[a-z]+\")?"}, {false, "}"}}}};
+  shape.calls->required = true;
+  const std::string call = "{\"arguments\": {\"a\":1,\"b\":2}";
+  const Grammar grammar = Compile(shape);
+  EXPECT_TRUE(Matches(grammar, "<call>[" + call + "}]"));
+  EXPECT_TRUE(Matches(grammar, "text<call> \n[" + call + ", \"id\": \"x\"}," + call + "}]"));
+  EXPECT_FALSE(Matches(grammar, "<call>   [" + call + "}]"));
+  EXPECT_FALSE(Matches(grammar, "<call>[" + call + ", \"id\": \"\"}]"));
+  AnswerShape other = shape;
+  other.calls->separator = {{false, ", ?"}};
+  EXPECT_NE(KeyOf(other), KeyOf(shape));
+}
+
+TEST(CompileAnswer, CallsOrATextThatObeys) {
+  AnswerShape shape;
+  shape.calls = Tagged();
+  shape.text = {TextRule::Kind::kJsonSchema, R"({"type":"integer"})", {}};
+  const Grammar grammar = Compile(shape);
+  EXPECT_TRUE(Matches(grammar, "42"));
+  EXPECT_TRUE(Matches(grammar, kCall));
+  EXPECT_FALSE(Matches(grammar, "x" + kCall));
+  EXPECT_FALSE(Matches(grammar, "4" + kCall));
+  EXPECT_FALSE(Matches(grammar, "text"));
+  shape.calls->required = true;
+  EXPECT_FALSE(Matches(Compile(shape), "42"));
 }
 
 TEST(CompileAnswer, ThoughtsFirst) {
