@@ -65,6 +65,7 @@ Engine::Engine(std::unique_ptr<LanguageModel> model, EngineOptions options, cons
       scheduler_({.max_running = options_.max_num_seqs,
                   .step_tokens = std::min(options_.max_batched_tokens, kFirstStepTokens)},
                  pool_, model_->info().block_tokens) {
+  guides_ = std::make_unique<internal::GuideWorker>();
   own_stats_.n_blocks = n_blocks - 1;
   stats_ = own_stats_;
 }

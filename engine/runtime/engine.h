@@ -18,9 +18,9 @@
 #include "appliance/base/clock.h"
 #include "appliance/base/result.h"
 #include "engine/cache/block_pool.h"
+#include "engine/grammar/matcher.h"
 #include "engine/model/language_model.h"
 #include "engine/runtime/stats.h"
-#include "engine/sampler/constraint.h"
 #include "engine/sampler/logprobs.h"
 #include "engine/sampler/params.h"
 #include "engine/scheduler/scheduler.h"
@@ -64,8 +64,12 @@ struct GenerationRequest {
   // Most likely tokens to report beside each generated one, and beside each of the prompt.
   std::optional<int32_t> logprobs;
   std::optional<int32_t> prompt_logprobs;
-  // Makes the grammar that an answer follows; empty: none.
-  std::function<std::unique_ptr<TokenConstraint>()> constraint;
+  // What an answer must be behind `forced`; null: anything. Shared by the answers and by other
+  // requests. It comes before every other rule, and an answer that is complete ends, even where
+  // `min_tokens` or `banned` forbid its stop tokens.
+  std::shared_ptr<Constraint> constraint;
+  // The constrained text begins a segment of its own (Matcher).
+  bool constraint_strips_space = false;
 
   int32_t priority = 0;     // lower goes first
   std::string tenant;       // fairness and the prefix cache are by tenant
@@ -91,6 +95,11 @@ struct EngineOptions {
 };
 
 using RequestId = uint64_t;
+
+namespace internal {
+class Guide;
+class GuideWorker;
+}  // namespace internal
 
 // Thread-safe.
 class Engine {
@@ -161,7 +170,10 @@ class Engine {
   Result<void> ProveDecoding();
   Result<void> Forward(std::span<const SequenceChunk> chunks, int32_t n_tokens);
   void HandlePromptLogits(Job& job, const Scheduler::Part& part, std::span<const float> logits);
+  std::vector<internal::Guide*> GuidesOf(std::span<const Scheduler::Part> parts);
   void HandleLogits(Job& job, std::span<float> logits);
+  Result<std::optional<TokenId>> NextToken(Job& job, std::span<float> logits);
+  void Finish(Job& job, FinishReason reason, int64_t now);
   std::shared_ptr<GenerationSink> End(RequestId id);
   void FailAll(const Error& error);
   void AnswerProbes();
@@ -179,6 +191,7 @@ class Engine {
   Scheduler scheduler_;
   std::map<RequestId, std::unique_ptr<Job>> jobs_;
   std::vector<float> logits_;
+  std::unique_ptr<internal::GuideWorker> guides_;
   EngineStats own_stats_;
   double seconds_per_token_ = 0;  // of steps that are mostly prompts
   Result<void> last_step_;

@@ -12,6 +12,8 @@ const std::array<double, 19> kInterTokenBounds = {
     0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80};
 const std::array<double, 20> kRequestTimeBounds = {
     0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920};
+const std::array<double, 12> kGrammarTimeBounds = {2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4,
+                                                   2e-4, 5e-4, 1e-3, 5e-3, 2e-2, 0.1};
 const std::array<double, 14> kIterationBounds = {1,   8,    16,   32,   64,   128,   256,
                                                  512, 1024, 2048, 4096, 8192, 16384, 32768};
 const std::array<double, 16> kRequestTokenBounds = {

@@ -34,6 +34,7 @@ class Histogram {
 extern const std::array<double, 22> kFirstTokenBounds;    // seconds
 extern const std::array<double, 19> kInterTokenBounds;    // seconds
 extern const std::array<double, 20> kRequestTimeBounds;   // seconds
+extern const std::array<double, 12> kGrammarTimeBounds;   // seconds
 extern const std::array<double, 14> kIterationBounds;     // tokens
 extern const std::array<double, 16> kRequestTokenBounds;  // tokens
 
@@ -61,6 +62,7 @@ struct EngineStats {
   Histogram queue_time{kRequestTimeBounds};
   Histogram prefill_time{kRequestTimeBounds};
   Histogram decode_time{kRequestTimeBounds};
+  Histogram mask_time{kGrammarTimeBounds};  // what a grammar allows next
   Histogram iteration_tokens{kIterationBounds};
   Histogram request_prompt_tokens{kRequestTokenBounds};
   Histogram request_generated_tokens{kRequestTokenBounds};

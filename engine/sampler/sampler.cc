@@ -86,15 +86,18 @@ Result<TokenId> Sampler::Sample(std::span<float> logits, std::span<const uint32_
   Mask(logits, allowed);
   Penalize(logits);
   size_t best = logits.size();
+  bool broken = false;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (!std::isfinite(logits[i])) {
+      broken = broken || logits[i] != kNever;
       logits[i] = kNever;
     } else if (best == logits.size() || logits[i] > logits[best]) {
       best = i;
     }
   }
   if (best == logits.size()) {
-    return Error(ErrorCode::kInternal, "the model gave no finite logit for any allowed token");
+    return Error(allowed.empty() || broken ? ErrorCode::kInternal : ErrorCode::kExhausted,
+                 "the model gave no finite logit for any allowed token");
   }
   auto token = static_cast<TokenId>(best);
   if (params_.temperature >= kGreedyTemperature) {

@@ -32,7 +32,7 @@ class Sampler {
 
   // The next token. `logits` ([vocab_size]) is changed. `allowed`: when given, bit i % 32 of word
   // i / 32 is set for tokens that may come. Equal logits: the lowest id wins in greedy mode.
-  // kInternal when no token has a finite logit.
+  // kInternal when no token has a finite logit; kExhausted when `allowed` is why.
   Result<TokenId> Sample(std::span<float> logits, std::span<const uint32_t> allowed = {});
   // Tells the sampler of a token that was not drawn by it.
   void Accept(TokenId token);

@@ -3,11 +3,13 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/runtime/engine.h"
+#include "engine/runtime/internal/guide.h"
 #include "engine/sampler/sampler.h"
 
 namespace skerry::engine {
@@ -27,7 +29,7 @@ struct Engine::Job {
         prompt_logprobs(request.prompt_logprobs),
         prompt_tokens(static_cast<int32_t>(request.prompt.size())),
         sink(std::move(its_sink)) {
-    if (request.constraint) constraint = request.constraint();
+    if (request.constraint) guide.emplace(request.constraint, request.constraint_strips_space);
     if (prompt_logprobs) prompt = request.prompt;
   }
 
@@ -37,7 +39,7 @@ struct Engine::Job {
   Sampler sampler;
   std::vector<TokenId> stop_tokens;
   std::deque<TokenId> forced;
-  std::unique_ptr<TokenConstraint> constraint;
+  std::optional<internal::Guide> guide;
   std::optional<int32_t> logprobs;
   std::optional<int32_t> prompt_logprobs;
   std::vector<TokenId> prompt;  // when its log probabilities are wanted

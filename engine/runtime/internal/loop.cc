@@ -173,7 +173,13 @@ void Engine::Step() {
     }
   }
   own_stats_.iteration_tokens.Observe(n_tokens);
+  const std::vector<internal::Guide*> guides = GuidesOf(parts);
+  guides_->Begin(guides);
   const Result<void> done = Forward(chunks, n_tokens);
+  guides_->Wait();
+  for (const internal::Guide* guide : guides) {
+    own_stats_.mask_time.Observe(guide->prepare_seconds());
+  }
   if (!done) {
     FailAll(Error(ErrorCode::kInternal, "the model failed: " + done.error().message()));
     return;
@@ -212,29 +218,43 @@ void Engine::HandlePromptLogits(Job& job, const Scheduler::Part& part,
   }
 }
 
+// Of the answers that get a token in this step and follow a grammar.
+std::vector<internal::Guide*> Engine::GuidesOf(std::span<const Scheduler::Part> parts) {
+  std::vector<internal::Guide*> guides;
+  for (const Scheduler::Part& part : parts) {
+    Job& job = *jobs_.at(part.id);
+    if (part.samples && job.guide && job.forced.empty()) guides.push_back(&*job.guide);
+  }
+  return guides;
+}
+
+// Nothing: a grammar's text is complete.
+Result<std::optional<TokenId>> Engine::NextToken(Job& job, std::span<float> logits) {
+  if (!job.forced.empty()) {
+    const TokenId token = job.forced.front();
+    job.forced.pop_front();
+    job.sampler.Accept(token);
+    return std::optional<TokenId>(token);
+  }
+  if (job.guide) return job.guide->Choose(job.sampler, logits);
+  const TokenId token = TRY(job.sampler.Sample(logits));
+  return std::optional<TokenId>(token);
+}
+
 void Engine::HandleLogits(Job& job, std::span<float> logits) {
   const int64_t now = clock_.MonotonicNanos();
   const bool first = job.first_token_nanos == 0;
   if (first && job.prompt_logprobs) job.sink->OnPrompt(std::move(job.prompt_result));
   std::vector<float> raw;
   if (job.logprobs) raw.assign(logits.begin(), logits.end());
-  TokenId token = 0;
-  if (!job.forced.empty()) {
-    token = job.forced.front();
-    job.forced.pop_front();
-    job.sampler.Accept(token);
-  } else {
-    const std::span<const uint32_t> allowed =
-        job.constraint ? job.constraint->Allowed() : std::span<const uint32_t>();
-    const Result<TokenId> sampled = job.sampler.Sample(logits, allowed);
-    if (!sampled) {
-      ++own_stats_.failed;
-      End(job.id)->OnFailed(sampled.error());
-      return;
-    }
-    token = *sampled;
+  const Result<std::optional<TokenId>> next = NextToken(job, logits);
+  if (!next) {
+    ++own_stats_.failed;
+    End(job.id)->OnFailed(next.error());
+    return;
   }
-  if (job.constraint) job.constraint->Accept(token);
+  if (!*next) return Finish(job, FinishReason::kStop, now);
+  const TokenId token = **next;
   ++job.completion_tokens;
   ++own_stats_.generated_tokens;
   (first ? own_stats_.first_token : own_stats_.inter_token)
@@ -244,13 +264,18 @@ void Engine::HandleLogits(Job& job, std::span<float> logits) {
 
   std::optional<PositionLogprobs> logprobs;
   if (job.logprobs) logprobs = LogprobsAt(raw, token, *job.logprobs);
-  const bool stop_token = std::ranges::find(job.stop_tokens, token) != job.stop_tokens.end();
+  const bool stop_token = std::ranges::find(job.stop_tokens, token) != job.stop_tokens.end() ||
+                          (job.guide && job.guide->ended());
   const bool stopped = stop_token || !job.sink->OnToken({token, logprobs ? &*logprobs : nullptr});
   if (!stopped && scheduler_.Append(job.id, token)) return;
+  Finish(job, stopped ? FinishReason::kStop : FinishReason::kLength, now);
+}
 
-  const GenerationResult result = {stopped ? FinishReason::kStop : FinishReason::kLength,
-                                   job.completion_tokens, scheduler_.cached_tokens(job.id)};
+void Engine::Finish(Job& job, FinishReason reason, int64_t now) {
+  const GenerationResult result = {reason, job.completion_tokens, scheduler_.cached_tokens(job.id)};
+  const bool stopped = reason == FinishReason::kStop;
   ++(stopped ? own_stats_.finished_stop : own_stats_.finished_length);
+  if (job.first_token_nanos == 0) job.first_token_nanos = now;  // an answer without a token
   own_stats_.request_time.Observe(Seconds(job.arrival_nanos, now));
   own_stats_.prefill_time.Observe(Seconds(job.scheduled_nanos, job.first_token_nanos));
   own_stats_.decode_time.Observe(Seconds(job.first_token_nanos, now));

@@ -5,6 +5,9 @@
 #include <future>
 #include <optional>
 
+#include "engine/grammar/json_schema.h"
+#include "engine/grammar/regex_grammar.h"
+#include "tests/engine/grammar/test_tokenizer.h"
 #include "tests/engine/runtime/fake_model.h"
 #include "tests/engine/runtime/recording_sink.h"
 
@@ -209,6 +212,7 @@ TEST(Engine, PreemptionIsInvisible) {
   for (int i = 0; i < 12; ++i) {
     EXPECT_EQ(sinks[i]->Wait().tokens, Expected({i, i}, 100)) << i;
   }
+  engine->Stop();  // the last step is counted when it is over
   const EngineStats stats = engine->stats();
   EXPECT_GT(stats.preemptions, 0u);
   EXPECT_EQ(stats.generated_tokens, 1200u);
@@ -329,29 +333,161 @@ TEST(Engine, LogprobsOfALongPromptComeInPieces) {
   }
 }
 
-// Allows one token after the other.
-class Counting : public TokenConstraint {
- public:
-  std::span<const uint32_t> Allowed() override {
-    mask_ = {1U << next_, 0};
-    return mask_;
+// Token 0 ends an answer, byte b is token b + 1. The model always wants '#', which no grammar here
+// has.
+constexpr int32_t kByteVocab = 257;
+
+std::unique_ptr<FakeModel> Stubborn(Gate* gate = nullptr) {
+  return std::make_unique<FakeModel>(kByteVocab, 256, FakeModel::Script(1, {'#' + 1}), gate);
+}
+
+GenerationRequest Guided(Result<Grammar> grammar, int32_t max_tokens, uint64_t seed = 1) {
+  EXPECT_TRUE(grammar) << grammar.error().message();
+  GenerationRequest request = Greedy({1}, max_tokens);
+  request.sampling.temperature = 2;
+  request.sampling.seed = seed;
+  request.stop_tokens = {0};
+  request.constraint = std::make_shared<Constraint>(*grammar, MakeByteVocabulary());
+  return request;
+}
+
+std::string TextOf(const Outcome& outcome) {
+  std::string text;
+  for (const TokenId token : outcome.tokens) text += static_cast<char>(token - 1);
+  return text;
+}
+
+Outcome Ask(Engine& engine, GenerationRequest request) {
+  const auto sink = std::make_shared<RecordingSink>();
+  EXPECT_TRUE(engine.Submit(std::move(request), sink));
+  return sink->Wait();
+}
+
+constexpr const char* kPointSchema =
+    R"({"type":"object","properties":{"x":{"type":"integer"},"on":{"type":"boolean"}},)"
+    R"("required":["x","on"]})";
+
+TEST(EngineGuided, AnswersFollowTheirGrammar) {
+  const auto engine = StartEngine(Stubborn());
+  EXPECT_EQ(TextOf(Ask(*engine, Greedy({1}, 3))), "###");
+  const Grammar grammar = CompileJsonSchema(kPointSchema).value();
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    const Outcome outcome = Ask(*engine, Guided(grammar, 100, seed));
+    ASSERT_TRUE(outcome.result) << outcome.error->message();
+    EXPECT_TRUE(Matches(grammar, TextOf(outcome))) << TextOf(outcome);
+    EXPECT_EQ(outcome.result->reason, FinishReason::kStop);
+    // Nothing may follow, so no step is spent on a stop token.
+    EXPECT_EQ(outcome.result->completion_tokens, static_cast<int32_t>(outcome.tokens.size()));
   }
-  void Accept(TokenId token) override { next_ = token + 1; }
+  EXPECT_GT(engine->stats().mask_time.count(), 30u);
+}
 
- private:
-  int next_ = 7;
-  std::vector<uint32_t> mask_;
-};
+TEST(EngineGuided, ManyAtOnceGetTheSameAsAlone) {
+  const Grammar grammar = CompileRegex("[a-z]{20,50}(-[0-9]{2}){3}").value();
+  EngineOptions options;
+  options.max_num_seqs = 6;
+  // Room for some of them: others are preempted and computed again.
+  options.kv_cache_bytes = 8 * 64;
+  options.max_model_len = 96;
+  const auto engine = StartEngine(Stubborn(), options);
+  const auto alone = StartEngine(Stubborn());
+  std::vector<std::shared_ptr<RecordingSink>> sinks;
+  const auto shared = std::make_shared<Constraint>(grammar, MakeByteVocabulary());
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    GenerationRequest request = Guided(grammar, 80, seed);
+    request.constraint = shared;
+    sinks.push_back(std::make_shared<RecordingSink>());
+    ASSERT_TRUE(engine->Submit(std::move(request), sinks.back()));
+  }
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    const Outcome outcome = sinks[seed]->Wait();
+    EXPECT_TRUE(Matches(grammar, TextOf(outcome))) << TextOf(outcome);
+    EXPECT_EQ(outcome.tokens, Ask(*alone, Guided(grammar, 80, seed)).tokens);
+  }
+  engine->Stop();
+  EXPECT_GT(engine->stats().preemptions, 0u);
+}
 
-TEST(Engine, AnswersFollowTheirConstraint) {
-  const auto engine = StartEngine(Hashing());
-  GenerationRequest request = Greedy({1}, 4);
-  request.constraint = [] { return std::make_unique<Counting>(); };
+TEST(EngineGuided, EachChoiceHasItsOwnText) {
+  const auto engine = StartEngine(Stubborn());
   const auto one = std::make_shared<RecordingSink>();
   const auto two = std::make_shared<RecordingSink>();
-  ASSERT_TRUE(engine->Submit(std::move(request), {one, two}));
-  EXPECT_EQ(one->Wait().tokens, (std::vector<TokenId>{7, 8, 9, 10}));
-  EXPECT_EQ(two->Wait().tokens, (std::vector<TokenId>{7, 8, 9, 10}));
+  ASSERT_TRUE(engine->Submit(Guided(CompileRegex("[a-z]{8}"), 20), {one, two}));
+  const std::string text = TextOf(one->Wait());
+  const std::string other = TextOf(two->Wait());
+  EXPECT_EQ(text.size(), 8u);
+  EXPECT_EQ(other.size(), 8u);
+  EXPECT_NE(text, other);
+}
+
+TEST(EngineGuided, WhatIsCutIsSaidSo) {
+  const auto engine = StartEngine(Stubborn());
+  const Outcome outcome = Ask(*engine, Guided(CompileRegex("[a-z]{8}"), 5));
+  EXPECT_EQ(outcome.result->reason, FinishReason::kLength);
+  EXPECT_EQ(outcome.tokens.size(), 5u);
+}
+
+// A complete text ends, whatever is said about stop tokens; one that may go on does.
+TEST(EngineGuided, OtherRulesDoNotHoldACompleteAnswerOpen) {
+  const auto engine = StartEngine(Stubborn());
+  GenerationRequest request = Guided(CompileRegex("abc"), 50);
+  request.banned = {0};
+  request.stop_tokens = {};
+  request.sampling.min_tokens = 20;
+  EXPECT_EQ(TextOf(Ask(*engine, std::move(request))), "abc");
+  request = Guided(CompileRegex("[ab]*"), 50);
+  request.sampling.min_tokens = 20;
+  EXPECT_GE(Ask(*engine, std::move(request)).tokens.size(), 20u);
+  request = Guided(CompileRegex("a[ab]*"), 50);
+  request.banned = {0, 'a' + 1, 'b' + 1};
+  request.forced = {};
+  const Outcome stuck = Ask(*engine, std::move(request));
+  ASSERT_TRUE(stuck.error);
+  EXPECT_EQ(stuck.error->code(), ErrorCode::kInternal);
+  request = Guided(CompileRegex("[cd]*"), 50);
+  request.banned = {0, 'c' + 1, 'd' + 1};
+  const Outcome empty = Ask(*engine, std::move(request));
+  ASSERT_TRUE(empty.result);
+  EXPECT_EQ(empty.result->completion_tokens, 0);
+  EXPECT_EQ(empty.result->reason, FinishReason::kStop);
+}
+
+TEST(EngineGuided, TheGrammarBeginsBehindForcedTokens) {
+  const auto engine = StartEngine(Stubborn());
+  GenerationRequest request = Guided(CompileChoice(std::vector<std::string>{"yes"}), 20);
+  request.forced = {'>' + 1, '>' + 1};
+  EXPECT_EQ(TextOf(Ask(*engine, std::move(request))), ">>yes");
+}
+
+// Only the request whose grammar's letters the vocabulary lacks fails.
+TEST(EngineGuided, AGrammarThatNoTokenFitsFailsItsRequestOnly) {
+  const auto engine = StartEngine(Stubborn());
+  GenerationRequest request = Guided(CompileRegex("xyz"), 20);
+  request.constraint =
+      std::make_shared<Constraint>(CompileRegex("xyz").value(), MakeVocabulary({"x", "y"}));
+  const auto good = std::make_shared<RecordingSink>();
+  const auto bad = std::make_shared<RecordingSink>();
+  ASSERT_TRUE(engine->Submit(Guided(CompileRegex("[a-z]{30}"), 40), good));
+  ASSERT_TRUE(engine->Submit(std::move(request), bad));
+  const Outcome outcome = bad->Wait();
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->code(), ErrorCode::kInternal);
+  EXPECT_EQ(good->Wait().tokens.size(), 30u);
+  EXPECT_TRUE(engine->healthy());
+}
+
+TEST(EngineGuided, CancelledInTheMiddleOfAStep) {
+  Gate gate;
+  const auto engine = StartEngine(Stubborn(&gate));
+  gate.Close();
+  const auto first = std::make_shared<RecordingSink>();
+  const auto id = engine->Submit(Guided(CompileRegex("[a-z]*"), 200), first);
+  ASSERT_TRUE(id);
+  gate.AwaitModel();
+  engine->Cancel(*id);
+  gate.Open();
+  EXPECT_EQ(TextOf(Ask(*engine, Guided(CompileRegex("ok"), 20))), "ok");
+  EXPECT_EQ(first.use_count(), 1);
 }
 
 TEST(Engine, OneTenantDoesNotFillTheWholeQueue) {

@@ -177,7 +177,9 @@ TEST(Sampler, OnlyWhatTheGrammarAllows) {
   }
   const std::vector<uint32_t> none = {0, 0, 0};
   logits = falling;
-  EXPECT_EQ(greedy.Sample(logits, none).error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(greedy.Sample(logits, none).error().code(), ErrorCode::kExhausted);
+  std::vector<float> broken(falling.size(), std::nanf(""));
+  EXPECT_EQ(greedy.Sample(broken, short_mask).error().code(), ErrorCode::kInternal);
 }
 
 }  // namespace
