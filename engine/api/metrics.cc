@@ -93,7 +93,8 @@ void WriteCounts(Writer& out, const EngineStats& stats) {
 
 }  // namespace
 
-std::string MetricsText(const EngineStats& stats, const std::string& model_name) {
+std::string MetricsText(const EngineStats& stats, const Histogram& compile_time,
+                        const std::string& model_name) {
   Writer out(model_name);
   WriteCounts(out, stats);
   out.Distribution("vllm:time_to_first_token_seconds", "From arrival to the first token.",
@@ -113,6 +114,11 @@ std::string MetricsText(const EngineStats& stats, const std::string& model_name)
                    stats.request_prompt_tokens);
   out.Distribution("vllm:request_generation_tokens", "Tokens of an answer.",
                    stats.request_generated_tokens);
+  out.Distribution("skerry:grammar_mask_seconds",
+                   "To find out which tokens a grammar allows next, beside a step.",
+                   stats.mask_time);
+  out.Distribution("skerry:grammar_compile_seconds", "To compile a grammar that was not known.",
+                   compile_time);
   return std::move(out).text();
 }
 

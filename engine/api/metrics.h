@@ -10,6 +10,8 @@ namespace skerry::engine {
 
 inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-std::string MetricsText(const EngineStats& stats, const std::string& model_name);
+// `compile_time`: of grammars, seconds.
+std::string MetricsText(const EngineStats& stats, const Histogram& compile_time,
+                        const std::string& model_name);
 
 }  // namespace skerry::engine

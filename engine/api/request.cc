@@ -69,20 +69,11 @@ void RefuseUnsupported(Fields& fields) {
   const auto refuse = [&](std::string_view name, const std::string& why) {
     fields.Fail(name, why, "unsupported_value");
   };
-  if (const Json* format = fields.Object("response_format"); format != nullptr) {
-    Fields inner(*format, "response_format.", fields.error());
-    const std::string type = inner.String("type", "text");
-    if (type != "text") {
-      inner.Fail("type",
-                 "'" + type.substr(0, 32) + "' is not supported; ask for JSON in the prompt",
-                 "unsupported_value");
-    }
-  }
   if (fields.Bool("echo", false)) refuse("echo", "is not supported");
   if (!fields.String("suffix").empty()) refuse("suffix", "is not supported");
 }
 
-void ParseCommon(Fields& fields, const SamplingDefaults& defaults, bool chat,
+void ParseCommon(Fields& fields, std::string_view body, const SamplingDefaults& defaults, bool chat,
                  CommonRequest& request) {
   request.model = fields.String("model");
   request.stream = fields.Bool("stream", false);
@@ -92,6 +83,7 @@ void ParseCommon(Fields& fields, const SamplingDefaults& defaults, bool chat,
   request.max_tokens = newer ? newer : older;
   internal::ParseSampling(fields, defaults, chat, request);
   ParseStop(fields, request.stop);
+  internal::ParseTextRule(fields, body, request);
   RefuseUnsupported(fields);
 }
 
@@ -152,7 +144,7 @@ Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaul
   internal::ParseTools(fields, body, request);
   request.reasoning_effort = fields.String("reasoning_effort");
   ParseTemplateKwargs(fields, body, request);
-  ParseCommon(fields, defaults, /*chat=*/true, request);
+  ParseCommon(fields, body, defaults, /*chat=*/true, request);
   if (error) return *error;
   return request;
 }
@@ -165,7 +157,7 @@ Parsed<CompletionRequest> ParseCompletionRequest(std::string_view body,
   CompletionRequest request;
   Fields fields(document, "", error);
   ParsePrompt(fields, request);
-  ParseCommon(fields, defaults, /*chat=*/false, request);
+  ParseCommon(fields, body, defaults, /*chat=*/false, request);
   if (error) return *error;
   return request;
 }

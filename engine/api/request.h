@@ -11,6 +11,7 @@
 
 #include "appliance/http/error.h"
 #include "engine/chat/message.h"
+#include "engine/grammar/answer.h"
 #include "engine/sampler/params.h"
 
 namespace skerry::engine {
@@ -36,6 +37,8 @@ struct CommonRequest {
   std::optional<int32_t> logprobs;         // most likely tokens to list beside each
   std::optional<int32_t> prompt_logprobs;  // the same for the prompt
   int32_t priority = 0;    // above 0: steps back behind others; nobody can jump ahead
+  TextRule text;           // what the answer must be,
+  std::string text_field;  // and the field that says so; empty: none does
   std::string cache_salt;  // prompts share cached prefixes with those of the same salt only
 };
 

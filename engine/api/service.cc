@@ -72,6 +72,12 @@ ServedModel MakeServedModel(LoadedTokenizer text, const ChatSource& source, Toke
   } else {
     model.no_chat_reason = chat.error().message();
   }
+  if (model.engine == nullptr) return model;
+  std::vector<TokenId> stops = model.text.stop_tokens;
+  if (model.chat) stops = model.chat->StopTokens(std::move(stops));
+  Result<std::unique_ptr<AnswerConstraints>> constraints = AnswerConstraints::Create(
+      *model.text.tokenizer, stops, model.engine->model_info().vocab_size);
+  if (constraints) model.constraints = std::move(*constraints);
   return model;
 }
 
@@ -175,13 +181,17 @@ void Service::Get(const http::Request& request, std::shared_ptr<http::Responder>
   }
   const std::string* alias = http::FindHeader(request.head.headers, "skerry-model");
   EngineStats stats;
+  Histogram compile_time(kGrammarTimeBounds);
   {
     const std::lock_guard lock(mu_);
     if (model_ != nullptr) stats = model_->engine->stats();
+    if (model_ != nullptr && model_->constraints)
+      compile_time = model_->constraints->compile_time();
   }
-  responder->Send({200,
-                   {{"content-type", kMetricsType}},
-                   MetricsText(stats, alias != nullptr ? *alias : options_.model_name)});
+  responder->Send(
+      {200,
+       {{"content-type", kMetricsType}},
+       MetricsText(stats, compile_time, alias != nullptr ? *alias : options_.model_name)});
 }
 
 // 200 is said only when a token was computed, now or in the step before.

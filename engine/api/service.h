@@ -14,6 +14,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/http/server.h"
+#include "engine/api/answer_constraints.h"
 #include "engine/api/request.h"
 #include "engine/chat/format.h"
 #include "engine/runtime/engine.h"
@@ -29,6 +30,7 @@ struct ServedModel {
   std::optional<ChatFormat> chat;  // empty: `no_chat_reason` says why
   std::string no_chat_reason;
   SamplingDefaults defaults;
+  std::unique_ptr<AnswerConstraints> constraints;  // null: the vocabulary is too large
   std::unique_ptr<Engine> engine;
   std::vector<std::string> notes = {};  // what of the checkpoint is left out, a sentence each
 };

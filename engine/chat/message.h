@@ -30,6 +30,7 @@ struct ToolDefinition {
   std::string description;
   std::string parameters;  // JSON schema as the client wrote it; empty: no parameters
   std::string json;        // {"type":"function","function":{...}} as the client wrote it
+  bool strict = false;     // arguments must obey that schema
 };
 
 struct Conversation {

@@ -34,7 +34,7 @@ set(SKERRY_LAYERS
   "engine/sampler: engine/device engine/formats"
   "engine/scheduler: engine/cache engine/device engine/model engine/formats"
   "engine/runtime: engine/scheduler engine/sampler engine/model engine/cache engine/device engine/tokenizer engine/chat engine/grammar engine/formats"
-  "engine/api: engine/runtime engine/sampler engine/chat engine/tokenizer engine/formats appliance/http"
+  "engine/api: engine/runtime engine/sampler engine/chat engine/grammar engine/tokenizer engine/formats appliance/http"
   "proxy/: appliance/http appliance/audit appliance/policy proxy/limits"
   "proxy/sandbox: appliance/seccomp"
   "proxy/upstream: proxy/sandbox"

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/api/internal/answer_shape.h"
+
 namespace skerry::engine::internal {
 namespace {
 
@@ -170,6 +172,56 @@ void ApplyStops(const CommonRequest& request, GenerationRequest& generation) {
   }
 }
 
+std::optional<ApiError> Constrain(const ServedModel& model, const WantedAnswer& wanted,
+                                  Admitted& admitted) {
+  GenerationRequest& generation = admitted.generation;
+  if (model.constraints == nullptr) {
+    return ApiError{400, "this model's vocabulary is too large for answers in a given form",
+                    "constraints_not_supported", wanted.text_field};
+  }
+  std::optional<ApiError> error;
+  generation.constraint = model.constraints->Get(wanted, error);
+  generation.constraint_strips_space =
+      admitted.answer.strip_leading_space && generation.forced.empty();
+  return error;
+}
+
+// What the answer of a chat must be, and how it begins.
+std::optional<ApiError> ConstrainChat(const ServedModel& model, const ChatRequest& request,
+                                      const std::vector<ToolDefinition>& tools,
+                                      Admitted& admitted) {
+  ChatWishes wishes;
+  wishes.tools = tools;
+  wishes.call_required = !tools.empty() && request.tool_choice != ToolChoice::kAuto;
+  wishes.several_calls = admitted.answer.max_calls > 1;
+  wishes.text = request.text;
+  const AnswerNotation& reading = admitted.answer.reading;
+  std::optional<ChatLayout> layout = LayOutChat(*model.text.tokenizer, reading, wishes);
+  if (!layout) {
+    return ApiError{400,
+                    "'" + request.text_field +
+                        "' cannot be kept to beside tools by this model, whose calls are no JSON; "
+                        "send tool_choice 'none' or no tools",
+                    "unsupported_value", request.text_field};
+  }
+  GenerationRequest& generation = admitted.generation;
+  generation.forced = std::move(layout->begin);
+  if (layout->begins_as_call) {
+    const std::string& only = tools.size() == 1 ? tools[0].name : request.tool_name;
+    generation.forced = model.chat->ForcedCallPrefix(only, reading);
+  }
+  if (!layout->shape) return std::nullopt;
+  WantedAnswer wanted;
+  wanted.shape = std::move(*layout->shape);
+  wanted.text_field = request.text_field;
+  wanted.tools_field = request.legacy_functions ? "functions" : "tools";
+  for (const ToolDefinition& tool : tools) {
+    wanted.names.push_back(tool.name);
+    wanted.strict.push_back(tool.strict);
+  }
+  return Constrain(model, wanted, admitted);
+}
+
 std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::string& name,
                                            const http::RequestHead& head, std::string_view body,
                                            const http::Responder& client, int64_t now_micros) {
@@ -217,11 +269,7 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
   admitted.answer.reading = model.chat->Reading(*prompt, std::move(tools));
   admitted.generation.prompt = model.chat->Encode(*prompt);
   if (auto error = SetLength(model, head, request, admitted.generation)) return *error;
-  if (offered && request.tool_choice != ToolChoice::kAuto) {
-    const std::string& only =
-        conversation.tools.size() == 1 ? conversation.tools[0].name : request.tool_name;
-    admitted.generation.forced = model.chat->ForcedCallPrefix(only, admitted.answer.reading);
-  }
+  if (auto error = ConstrainChat(model, request, conversation.tools, admitted)) return *error;
   return admitted;
 }
 
@@ -264,6 +312,11 @@ std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const
     if (error->param == "messages") error->param = "prompt";
     return *error;
   }
+  if (request.text_field.empty()) return admitted;
+  WantedAnswer wanted;
+  wanted.shape.text = std::move(request.text);
+  wanted.text_field = request.text_field;
+  if (auto error = Constrain(model, wanted, admitted)) return *error;
   return admitted;
 }
 

@@ -19,6 +19,7 @@ void ParseMessages(Fields& fields, std::string_view body, std::vector<Message>& 
 // `chat`: log probabilities are asked for as chats do.
 void ParseSampling(Fields& fields, const SamplingDefaults& defaults, bool chat,
                    CommonRequest& request);
+void ParseTextRule(Fields& fields, std::string_view body, CommonRequest& request);
 void ParseTools(Fields& fields, std::string_view body, ChatRequest& request);
 
 }  // namespace skerry::engine::internal

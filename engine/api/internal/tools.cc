@@ -19,6 +19,7 @@ void ParseFunction(Fields& function, std::string_view raw, std::string json, Cha
     function.Fail("name", "is missing", "missing_required_parameter");
   }
   tool.description = function.String("description");
+  tool.strict = function.Bool("strict", false);
   if (const Json* parameters = function.Object("parameters"); parameters != nullptr) {
     tool.parameters = std::string(RawMember(raw, "parameters"));
     if (!SaysTheSame(tool.parameters, *parameters)) {

@@ -17,7 +17,10 @@ TEST(Metrics, EveryLineHasTheFormAndVllmsNames) {
   stats.finished_length = 9;
   stats.first_token.Observe(0.05);
   stats.first_token.Observe(3);
-  const std::string text = MetricsText(stats, "a \"quoted\\ name");
+  stats.mask_time.Observe(3e-6);
+  Histogram compile_time(kGrammarTimeBounds);
+  compile_time.Observe(0.004);
+  const std::string text = MetricsText(stats, compile_time, "a \"quoted\\ name");
   const std::regex sample(
       R"re(([a-z]+:[a-z0-9_]+)\{model_name="a \\"quoted\\\\ name"(,(le|finished_reason)="[^"]+")?\} [0-9.e+-]+)re");
   const std::regex comment(R"(# (HELP [a-z]+:[a-z0-9_]+ .+\.|TYPE [a-z]+:[a-z0-9_]+ [a-z]+))");
@@ -39,7 +42,10 @@ TEST(Metrics, EveryLineHasTheFormAndVllmsNames) {
         "vllm:time_to_first_token_seconds_bucket" + label + ",le=\"0.06\"} 1\n",
         "vllm:time_to_first_token_seconds_bucket" + label + ",le=\"+Inf\"} 2\n",
         "vllm:time_to_first_token_seconds_sum" + label + "} 3.05\n",
-        "vllm:time_to_first_token_seconds_count" + label + "} 2\n"}) {
+        "vllm:time_to_first_token_seconds_count" + label + "} 2\n",
+        "skerry:grammar_mask_seconds_bucket" + label + ",le=\"5e-06\"} 1\n",
+        "skerry:grammar_compile_seconds_bucket" + label + ",le=\"0.001\"} 0\n",
+        "skerry:grammar_compile_seconds_count" + label + "} 1\n"}) {
     EXPECT_NE(text.find("\n" + expected), std::string::npos) << expected;
   }
 }

@@ -217,8 +217,30 @@ TEST(ChatRequest, RefusalsNameTheField) {
       {With(R"(,"typical_p":0)"), "typical_p", "invalid_value"},
       {With(R"(,"repetition_penalty":0)"), "repetition_penalty", "invalid_value"},
       {With(R"(,"cache_salt":7)"), "cache_salt", "invalid_type"},
-      {With(R"(,"response_format":{"type":"json_object"})"), "response_format.type",
+      {With(R"(,"response_format":{"type":"structural_tag"})"), "response_format.type",
        "unsupported_value"},
+      {With(R"(,"response_format":"json")"), "response_format", "invalid_type"},
+      {With(R"(,"response_format":{"type":"json_schema"})"), "response_format.json_schema",
+       "missing_required_parameter"},
+      {With(R"(,"response_format":{"type":"json_schema","json_schema":{"name":"x"}})"),
+       "response_format.json_schema.schema", "missing_required_parameter"},
+      {With(R"(,"response_format":{"type":"json_schema","json_schema":{"schema":"x"}})"),
+       "response_format.json_schema.schema", "invalid_type"},
+      {With(R"(,"structured_outputs":{})"), "structured_outputs", "invalid_value"},
+      {With(R"(,"structured_outputs":{"regex":"a","choice":["a"]})"), "structured_outputs.choice",
+       "invalid_value"},
+      {With(R"(,"structured_outputs":{"regex":"a","whitespace_pattern":" "})"),
+       "structured_outputs.whitespace_pattern", "unsupported_value"},
+      {With(R"(,"structured_outputs":{"structural_tag":"{}"})"),
+       "structured_outputs.structural_tag", "unsupported_value"},
+      {With(R"(,"guided_choice":[])"), "guided_choice", "invalid_value"},
+      {With(R"(,"guided_choice":[1])"), "guided_choice", "invalid_type"},
+      {With(R"(,"guided_regex":5)"), "guided_regex", "invalid_type"},
+      {With(R"(,"guided_json":5)"), "guided_json", "invalid_type"},
+      {With(R"(,"guided_whitespace_pattern":" ")"), "guided_whitespace_pattern",
+       "unsupported_value"},
+      {With(R"(,"response_format":{"type":"json_object"},"guided_regex":"a")"), "guided_regex",
+       "invalid_value"},
       {With(R"(,"stop":[1])"), "stop", "invalid_type"},
       {With(R"(,"stop":["1","2","3","4","5","6","7","8","9","a","b","c","d","e","f","g","h"])"),
        "stop", "invalid_value"},
@@ -240,6 +262,48 @@ TEST(ChatRequest, RefusalsNameTheField) {
     EXPECT_EQ(error->param, c.param) << c.body;
     EXPECT_EQ(error->code, c.code) << c.body;
     EXPECT_NE(error->message, "");
+  }
+}
+
+TEST(ChatRequest, WhatAnAnswerMustBe) {
+  using Kind = TextRule::Kind;
+  struct Case {
+    std::string more;
+    Kind kind;
+    std::string text;
+    std::string field;
+  };
+  const Case cases[] = {
+      {R"("response_format":{"type":"text"})", Kind::kFree, "", ""},
+      {R"("response_format":null,"guided_json":null)", Kind::kFree, "", ""},
+      {R"("response_format":{"type":"json_object"})", Kind::kAnyObject, "", "response_format.type"},
+      {R"("response_format":{"type":"json_object","schema":{"b":1,"a":1.50}})", Kind::kJsonSchema,
+       R"({"b":1,"a":1.50})", "response_format.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"b":1,"a":2}}})",
+       Kind::kJsonSchema, R"({"b":1,"a":2})", "response_format.json_schema.schema"},
+      {R"("structured_outputs":{"json":"{ }","disable_fallback":true})", Kind::kJsonSchema, "{ }",
+       "structured_outputs.json"},
+      {R"("structured_outputs":{"json":{"z":{}}})", Kind::kJsonSchema, R"({"z":{}})",
+       "structured_outputs.json"},
+      {R"("structured_outputs":{"regex":"a+"})", Kind::kRegex, "a+", "structured_outputs.regex"},
+      {R"("structured_outputs":{"grammar":"root ::= x"})", Kind::kEbnf, "root ::= x",
+       "structured_outputs.grammar"},
+      {R"("structured_outputs":{"json_object":true})", Kind::kAnyObject, "",
+       "structured_outputs.json_object"},
+      {R"("structured_outputs":{"choice":["a"]})", Kind::kChoice, "", "structured_outputs.choice"},
+      {R"("guided_json":{"q":1})", Kind::kJsonSchema, R"({"q":1})", "guided_json"},
+      {R"("guided_regex":"b","guided_decoding_backend":"x")", Kind::kRegex, "b", "guided_regex"},
+      {R"("guided_grammar":"g")", Kind::kEbnf, "g", "guided_grammar"},
+      {R"("guided_choice":["yes","no"])", Kind::kChoice, "", "guided_choice"},
+  };
+  for (const Case& c : cases) {
+    const auto chat = Chat(With("," + c.more));
+    EXPECT_EQ(chat.text.kind, c.kind) << c.more;
+    EXPECT_EQ(chat.text.text, c.text) << c.more;
+    EXPECT_EQ(chat.text_field, c.field) << c.more;
+    EXPECT_EQ(chat.text.choices.empty(), c.kind != Kind::kChoice) << c.more;
+    const auto completion = ParseCompletionRequest("{\"prompt\":\"x\"," + c.more + "}", {});
+    EXPECT_EQ(std::get<CompletionRequest>(completion).text_field, c.field) << c.more;
   }
 }
 

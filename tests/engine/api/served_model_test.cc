@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 
 #include "appliance/base/files.h"
 #include "appliance/base/json.h"
@@ -178,6 +180,192 @@ TEST(ServedModel, ConcurrentRequestsGetTheSameBytesAsAlone) {
     clients.back()->Send("POST", "/v1/chat/completions", body(question));
   }
   for (size_t i = 0; i < clients.size(); ++i) EXPECT_EQ(text(clients[i]->Receive()), alone[i]);
+}
+
+// A schema with what a model that was never trained for it gets wrong at once.
+constexpr const char* kPlace = R"({"type":"object","properties":{
+    "name":{"type":"string","minLength":1,"maxLength":12},"level":{"type":"integer","minimum":1,"maximum":40},
+    "kind":{"enum":["sea","land"]},"tags":{"type":"array","items":{"type":"boolean"},"maxItems":3}},
+    "required":["name","level","kind","tags"]})";
+
+void ExpectPlace(const std::string& text) {
+  const auto place = ParseJson(text);
+  ASSERT_TRUE(place) << text;
+  ASSERT_TRUE(place->is_object()) << text;
+  EXPECT_EQ(place->size(), 4u) << text;
+  EXPECT_TRUE((*place)["name"].is_string()) << text;
+  EXPECT_TRUE((*place)["level"].is_number_integer()) << text;
+  EXPECT_TRUE((*place)["level"] >= 1 && (*place)["level"] <= 40) << text;
+  EXPECT_TRUE((*place)["kind"] == "sea" || (*place)["kind"] == "land") << text;
+  EXPECT_LE((*place)["tags"].size(), 3u) << text;
+  for (const Json& tag : (*place)["tags"]) EXPECT_TRUE(tag.is_boolean()) << text;
+}
+
+std::string HotBody(const std::string& more, int seed, const std::string& question = "Hello!") {
+  return R"({"messages":[{"role":"user","content":")" + question +
+         R"("}],"temperature":1.5,"max_tokens":200,"seed":)" + std::to_string(seed) + "," + more +
+         "}";
+}
+
+std::string StreamedText(const SocketClient::Reply& reply) {
+  std::string all;
+  for (const std::string& data : StreamData(reply.body)) {
+    if (data == "[DONE]") continue;
+    const Json json = ParseJson(data).value();
+    if (!json["choices"].empty()) all += json["choices"][0]["delta"].value("content", "");
+  }
+  return all;
+}
+
+TEST(ServedModel, AnswersObeyTheirSchema) {
+  Served served(std::string(kDemo) + "/model");
+  const std::string format =
+      R"("response_format":{"type":"json_schema","json_schema":{"name":"place","schema":)" +
+      std::string(kPlace) + "}}";
+  for (int seed = 0; seed < 20; ++seed) {
+    const auto reply =
+        SocketClient(served.socket()).Ask("POST", "/v1/chat/completions", HotBody(format, seed));
+    ASSERT_EQ(reply.status, 200) << reply.body;
+    const Json choice = ParseJson(reply.body).value()["choices"][0];
+    EXPECT_EQ(choice["finish_reason"], "stop");
+    ExpectPlace(choice["message"]["content"].get<std::string>());
+    const auto stream =
+        SocketClient(served.socket())
+            .Ask("POST", "/v1/chat/completions", HotBody("\"stream\":true," + format, seed));
+    EXPECT_EQ(StreamedText(stream), choice["message"]["content"]);
+  }
+}
+
+// All ways to say it, for chats and for completions.
+TEST(ServedModel, AnswersHaveTheFormThatWasAskedFor) {
+  Served served(std::string(kDemo) + "/model");
+  struct Case {
+    std::string more;
+    std::regex form;
+  };
+  const std::string integer = R"({"type":"integer","minimum":0,"maximum":99})";
+  const Case cases[] = {
+      {R"("guided_json":)" + integer, std::regex("[0-9]{1,2}")},
+      {R"("guided_json":"{\"type\":\"integer\",\"minimum\":0,\"maximum\":99}")",
+       std::regex("[0-9]{1,2}")},
+      {R"("structured_outputs":{"json":)" + integer + "}", std::regex("[0-9]{1,2}")},
+      {R"("guided_regex":"[A-F]{4}-[0-9]+x")", std::regex("[A-F]{4}-[0-9]+x")},
+      {R"("structured_outputs":{"regex":"[A-F]{4}"})", std::regex("[A-F]{4}")},
+      {R"("guided_choice":["north","south-east"])", std::regex("north|south-east")},
+      {R"("structured_outputs":{"choice":["yes","no"]})", std::regex("yes|no")},
+      {R"("guided_grammar":"root ::= \"<\" [a-c]{2,5} \">\"")", std::regex("<[a-c]{2,5}>")},
+      {R"("structured_outputs":{"grammar":"root ::= [0-9] root | \"!\""})", std::regex("[0-9]*!")},
+  };
+  for (const Case& c : cases) {
+    const auto chat =
+        SocketClient(served.socket()).Ask("POST", "/v1/chat/completions", HotBody(c.more, 3));
+    ASSERT_EQ(chat.status, 200) << chat.body;
+    const std::string text = ParseJson(chat.body).value()["choices"][0]["message"]["content"];
+    EXPECT_TRUE(std::regex_match(text, c.form)) << text;
+    const auto completion =
+        SocketClient(served.socket())
+            .Ask("POST", "/v1/completions",
+                 R"({"prompt":"Once","temperature":1.5,"max_tokens":60,"seed":5,)" + c.more + "}");
+    ASSERT_EQ(completion.status, 200) << completion.body;
+    const std::string other = ParseJson(completion.body).value()["choices"][0]["text"];
+    EXPECT_TRUE(std::regex_match(other, c.form)) << other;
+  }
+  // An answer that is cut says so, and a stop string ends one as ever.
+  const auto cut = SocketClient(served.socket())
+                       .Ask("POST", "/v1/chat/completions",
+                            R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":5,)"
+                            R"("guided_regex":"[a-z]{100}"})");
+  EXPECT_EQ(ParseJson(cut.body).value()["choices"][0]["finish_reason"], "length");
+  const auto stopped =
+      SocketClient(served.socket())
+          .Ask("POST", "/v1/chat/completions",
+               HotBody(R"("guided_regex":"[a-z]{3}STOP[a-z]{50}","stop":"STOP")", 1));
+  const Json choice = ParseJson(stopped.body).value()["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  EXPECT_EQ(choice["message"]["content"].get<std::string>().size(), 3u);
+}
+
+TEST(ServedModel, SchemasThatCannotBeKeptToAreRefused) {
+  Served served(std::string(kDemo) + "/model");
+  struct Case {
+    std::string more;
+    std::string param;
+    std::string place;
+  };
+  const std::string tool =
+      R"("tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":)"
+      R"({"type":"object","properties":{"a":{"multipleOf":3}}}}}])";
+  const Case cases[] = {
+      {R"("response_format":{"type":"json_schema","json_schema":{"schema":{"properties":{"a":{"not":{}}}}}})",
+       "response_format.json_schema.schema", "/properties/a"},
+      {R"("guided_regex":"(")", "guided_regex", ""},
+      {R"("guided_json":"no JSON")", "guided_json", ""},
+      {R"("guided_grammar":"root ::= root")", "guided_grammar", "root"},
+      {tool, "tools", "/properties/a"},
+  };
+  for (const Case& c : cases) {
+    const auto reply =
+        SocketClient(served.socket())
+            .Ask("POST", "/v1/chat/completions", HotBody(R"("stream":true,)" + c.more, 1));
+    EXPECT_EQ(reply.status, 400) << reply.body;
+    const Json error = ParseJson(reply.body).value()["error"];
+    EXPECT_EQ(error["code"], "invalid_schema") << reply.body;
+    EXPECT_EQ(error["param"], c.param) << reply.body;
+    EXPECT_NE(error["message"].get<std::string>().find(c.place), std::string::npos) << reply.body;
+  }
+}
+
+TEST(ServedModel, ArgumentsOfCallsObeyTheirSchema) {
+  Served served(std::string(kDemo) + "/model");
+  const std::string tools =
+      R"("tools":[{"type":"function","function":{"name":"set_place","parameters":)" +
+      std::string(kPlace) + R"(}},{"type":"function","function":{"name":"look","parameters":)" +
+      R"({"type":"object","properties":{"deep":{"type":"boolean"}},"required":["deep"]}}}],)";
+  std::set<std::string> called;
+  for (int seed = 0; seed < 12; ++seed) {
+    for (const std::string choice :
+         {R"("required")", R"({"type":"function","function":{"name":"set_place"}})"}) {
+      const auto reply =
+          SocketClient(served.socket())
+              .Ask("POST", "/v1/chat/completions",
+                   HotBody(tools + R"("parallel_tool_calls":false,"tool_choice":)" + choice, seed));
+      ASSERT_EQ(reply.status, 200) << reply.body;
+      const Json answer = ParseJson(reply.body).value()["choices"][0];
+      EXPECT_EQ(answer["finish_reason"], "tool_calls") << reply.body;
+      ASSERT_EQ(answer["message"]["tool_calls"].size(), 1u) << reply.body;
+      const Json& call = answer["message"]["tool_calls"][0]["function"];
+      const std::string arguments = call["arguments"];
+      called.insert(call["name"].get<std::string>());
+      if (call["name"] == "set_place") {
+        ExpectPlace(arguments);
+      } else {
+        EXPECT_TRUE(ParseJson(arguments).value()["deep"].is_boolean()) << arguments;
+      }
+    }
+  }
+  EXPECT_TRUE(called.contains("set_place"));
+}
+
+TEST(ServedModel, ConstrainedTogetherAsAlone) {
+  Served served(std::string(kDemo) + "/model");
+  const std::string schema = R"("guided_json":)" + std::string(kPlace);
+  const auto body = [&](int i) {
+    return HotBody(i % 2 == 0 ? schema : R"("guided_regex":"[a-z ]{20,60}")", i / 2 + 40);
+  };
+  const auto content = [](const SocketClient::Reply& reply) {
+    return ParseJson(reply.body).value()["choices"][0]["message"]["content"].get<std::string>();
+  };
+  std::vector<std::string> alone;
+  for (int i = 0; i < 6; ++i) {
+    alone.push_back(
+        content(SocketClient(served.socket()).Ask("POST", "/v1/chat/completions", body(i))));
+  }
+  std::vector<std::unique_ptr<SocketClient>> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(std::make_unique<SocketClient>(served.socket()));
+    clients.back()->Send("POST", "/v1/chat/completions", body(i));
+  }
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(content(clients[i]->Receive()), alone[i]);
 }
 
 TEST(ServedModel, TheStoryIsTheGoldenOne) {
