@@ -145,8 +145,9 @@ TEST_F(EngineProgram, CapabilitiesNameWhatLoads) {
   ASSERT_EQ(Finish({"capabilities", "--json"}), 0) << Errors();
   for (const char* text :
        {R"("gguf":["llama","mistral3","qwen2","qwen3","qwen3moe","gemma3","gpt-oss","bert"])",
-        R"("huggingface":["llama","mistral","mistral3","mixtral",)", R"("mistral":["mistral"])",
-        R"("tensor_types":["F32","F16","BF16",)", R"("format":1)", R"("version":")"}) {
+        R"("huggingface":["llama","mistral","mistral3","ministral3","mixtral",)",
+        R"("mistral":["mistral"])", R"("tensor_types":["F32","F16","BF16",)", R"("format":1)",
+        R"("version":")"}) {
     EXPECT_NE(Output().find(text), std::string::npos) << Output();
   }
 }
