@@ -92,6 +92,7 @@ TEST(SchemaProperty, WhatObeysIsLetThrough) {
         const std::vector<uint32_t> mask = MaskOf(matcher, vocabulary);
         std::vector<TokenId> fitting;
         for (TokenId id = 1; id < vocabulary.n_tokens(); ++id) {
+          if (vocabulary.Bytes(id).empty()) continue;  // bytes that no text has
           if (text.compare(at, vocabulary.Bytes(id).size(), vocabulary.Bytes(id)) != 0) continue;
           ASSERT_TRUE(IsAllowed(mask, id)) << schema << "\n" << text << "\nat " << at;
           fitting.push_back(id);
