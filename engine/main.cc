@@ -74,9 +74,9 @@ ConfigFormat FormatOf(const ServeFlags& flags) {
 }
 
 // Half precision is the smallest type that cannot be told from F32 in an answer
-// (docs/decisions/0008).
-KvType KvTypeFor(const ServeFlags& flags) {
-  return KvTypeOf(flags.kv_cache_dtype).value_or(KvType::kF16);
+// (docs/decisions/0008). Those of an embedding model live for one step and need not be small.
+KvType KvTypeFor(const ServeFlags& flags, bool embeds) {
+  return KvTypeOf(flags.kv_cache_dtype).value_or(embeds ? KvType::kF32 : KvType::kF16);
 }
 
 // What systemd hears: that steps are finished, and in a sentence what is going on.
@@ -94,18 +94,35 @@ class Heartbeat {
   int64_t last_nanos_ = 0;
 };
 
+// How often an idle model proves that it can compute: well before systemd loses patience.
+int32_t CanaryInterval(int32_t usual_ms) {
+  const char* watchdog = std::getenv("WATCHDOG_USEC");
+  const int64_t watchdog_ms = watchdog == nullptr ? 0 : std::atoll(watchdog) / 1000;
+  if (watchdog_ms <= 0) return usual_ms;
+  return static_cast<int32_t>(std::clamp<int64_t>(watchdog_ms / kCanariesPerWatchdog, 1, usual_ms));
+}
+
 EngineOptions OptionsFor(const ServeFlags& flags) {
   EngineOptions options = flags.engine;
   // A machine without a GPU has other uses for its memory, too.
   if (!flags.memory_utilization) options.kv_share = 0.5;
   options.memory_utilization = flags.memory_utilization.value_or(options.memory_utilization);
-  // An idle engine must compute a canary well before systemd loses patience.
-  const char* watchdog = std::getenv("WATCHDOG_USEC");
-  const int64_t watchdog_ms = watchdog == nullptr ? 0 : std::atoll(watchdog) / 1000;
-  if (watchdog_ms > 0) {
-    options.canary_interval_ms = static_cast<int32_t>(
-        std::clamp<int64_t>(watchdog_ms / kCanariesPerWatchdog, 1, options.canary_interval_ms));
-  }
+  options.canary_interval_ms = CanaryInterval(options.canary_interval_ms);
+  options.on_step = [heartbeat = std::make_shared<Heartbeat>()](const EngineStats& stats) {
+    heartbeat->Beat(stats);
+  };
+  return options;
+}
+
+EncoderOptions EncoderOptionsFor(const ServeFlags& flags, const ModelConfig& config) {
+  EncoderOptions options;
+  options.pooling = config.pooling;
+  options.normalise = config.normalise_embedding;
+  options.max_model_len = flags.engine.max_model_len;
+  options.max_batched_tokens = flags.engine.max_batched_tokens;
+  options.max_waiting = flags.engine.max_waiting;
+  options.memory_utilization = flags.memory_utilization.value_or(options.memory_utilization);
+  options.canary_interval_ms = CanaryInterval(options.canary_interval_ms);
   options.on_step = [heartbeat = std::make_shared<Heartbeat>()](const EngineStats& stats) {
     heartbeat->Beat(stats);
   };
@@ -117,12 +134,6 @@ Result<ServedModel> Load(const ServeFlags& flags,
                          const std::function<void(const std::string&, double)>& progress) {
   progress("reading the checkpoint", 0);
   const Checkpoint checkpoint = TRY(Checkpoint::Open(flags.model_path, FormatOf(flags)));
-  if (checkpoint.config().pooling != Pooling::kNone) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "'" + flags.model_path +
-                     "' is an embedding model: it gives vectors and cannot "
-                     "answer; run `skerry-engine embed`");
-  }
   for (const std::string& note : checkpoint.config().notes) {
     LogInfo("model '" + flags.model_path + "': " + note);
   }
@@ -130,17 +141,25 @@ Result<ServedModel> Load(const ServeFlags& flags,
                              : flags.tokenizer_mode == "hf"    ? TokenizerMode::kHuggingFace
                                                                : TokenizerMode::kAuto;
   LoadedTokenizer text = TRY(LoadTokenizer(flags.model_path, mode));
-  const ChatSource source = TRY(LoadChatSource(flags.model_path, text.mistral_version));
-  const SamplingDefaults defaults = TRY(LoadSamplingDefaults(checkpoint.folder()));
   TRY(text.tokenizer->LimitTo(static_cast<int32_t>(checkpoint.config().vocab_size))
           .WithContext(text.source));
-  for (const int32_t id : checkpoint.config().eos_ids) text.stop_tokens.push_back(id);
+  const bool embeds = checkpoint.config().pooling != Pooling::kNone;
   ModelOptions model_options;
   model_options.threads = flags.threads;
-  model_options.kv_type = KvTypeFor(flags);
+  model_options.kv_type = KvTypeFor(flags, embeds);
   model_options.progress = [&](double part) { progress("loading weights", 0.1 + 0.6 * part); };
   std::unique_ptr<LanguageModel> model = TRY(LoadModel(checkpoint, model_options));
   progress("taking memory and computing the first token", 0.7);
+  if (embeds) {
+    std::unique_ptr<Encoder> encoder =
+        TRY(Encoder::Start(std::move(model), EncoderOptionsFor(flags, checkpoint.config())));
+    ServedModel served = MakeServedEncoder(std::move(text), std::move(encoder));
+    served.notes = checkpoint.config().notes;
+    return served;
+  }
+  for (const int32_t id : checkpoint.config().eos_ids) text.stop_tokens.push_back(id);
+  const ChatSource source = TRY(LoadChatSource(flags.model_path, text.mistral_version));
+  const SamplingDefaults defaults = TRY(LoadSamplingDefaults(checkpoint.folder()));
   std::unique_ptr<Engine> engine = TRY(Engine::Start(std::move(model), OptionsFor(flags)));
   ServedModel served =
       MakeServedModel(std::move(text), source, mode, defaults, std::move(engine), flags.parsers);
@@ -149,9 +168,15 @@ Result<ServedModel> Load(const ServeFlags& flags,
 }
 
 void LogLoaded(const ServeFlags& flags, const ServedModel& model) {
+  if (!model.generates()) {
+    LogInfo("embedding model '" + flags.model_path + "' is ready: inputs of up to " +
+            std::to_string(model.max_model_len()) + " tokens, vectors of " +
+            std::to_string(model.encoder->width()) + " numbers");
+    return LogInfo("memory: " + model.encoder->memory());
+  }
   LogInfo("model '" + flags.model_path + "' is ready: context " +
           std::to_string(model.engine->max_model_len()) + " tokens, keys and values in " +
-          std::string(KvTypeName(KvTypeFor(flags))) + ", chat format " +
+          std::string(KvTypeName(KvTypeFor(flags, /*embeds=*/false))) + ", chat format " +
           (model.chat ? model.chat->name() + ", tool calls " +
                             std::string(ToolNotationName(model.chat->notation())) + ", thoughts " +
                             std::string(ReasoningNotationName(model.chat->reasoning()))

@@ -13,25 +13,7 @@ namespace {
 
 using internal::Fields;
 
-constexpr size_t kMaxDepth = 64;
 constexpr int64_t kMaxTokenCount = std::numeric_limits<int32_t>::max();
-
-std::optional<http::ApiError> ParseBody(std::string_view body, Json& document) {
-  JsonLimits limits;
-  limits.max_bytes = kMaxBodyBytes;
-  limits.max_depth = kMaxDepth;
-  Result<Json> parsed = ParseJson(body, limits);
-  if (!parsed) {
-    return http::ApiError{
-        400, "the body is not the JSON this server accepts: " + parsed.error().message(),
-        "invalid_json", ""};
-  }
-  if (!parsed->is_object()) {
-    return http::ApiError{400, "the body must be a JSON object", "invalid_json", ""};
-  }
-  document = std::move(*parsed);
-  return std::nullopt;
-}
 
 void AddStop(Fields& fields, const Json& text, std::vector<std::string>& stop) {
   stop.push_back(text.get<std::string>());
@@ -136,7 +118,7 @@ void ParseTemplateKwargs(Fields& fields, std::string_view body, ChatRequest& req
 
 Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaults& defaults) {
   Json document;
-  std::optional<http::ApiError> error = ParseBody(body, document);
+  std::optional<http::ApiError> error = internal::ReadObject(body, document);
   if (error) return *error;
   ChatRequest request;
   Fields fields(document, "", error);
@@ -152,7 +134,7 @@ Parsed<ChatRequest> ParseChatRequest(std::string_view body, const SamplingDefaul
 Parsed<CompletionRequest> ParseCompletionRequest(std::string_view body,
                                                  const SamplingDefaults& defaults) {
   Json document;
-  std::optional<http::ApiError> error = ParseBody(body, document);
+  std::optional<http::ApiError> error = internal::ReadObject(body, document);
   if (error) return *error;
   CompletionRequest request;
   Fields fields(document, "", error);

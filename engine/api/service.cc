@@ -11,6 +11,7 @@
 #include "appliance/base/encode.h"
 #include "appliance/base/files.h"
 #include "appliance/base/json.h"
+#include "engine/api/embeddings.h"
 #include "engine/api/internal/admission.h"
 #include "engine/api/metrics.h"
 #include "engine/api/reply.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::string_view kChatPath = "/v1/chat/completions";
 constexpr std::string_view kCompletionPath = "/v1/completions";
+constexpr std::string_view kEmbeddingsPath = "/v1/embeddings";
 constexpr std::string_view kModelsPath = "/v1/models";
 constexpr std::string_view kHealthPath = "/health";
 constexpr std::string_view kMetricsPath = "/metrics";
@@ -50,8 +52,8 @@ std::string RandomHex() {
 }
 
 bool IsPostPath(std::string_view path) {
-  return path == kChatPath || path == kCompletionPath || path == kTokenizePath ||
-         path == kDetokenizePath;
+  return path == kChatPath || path == kCompletionPath || path == kEmbeddingsPath ||
+         path == kTokenizePath || path == kDetokenizePath;
 }
 bool IsGetPath(std::string_view path) {
   return path == kModelsPath || path == kHealthPath || path == kMetricsPath || path == kVersionPath;
@@ -78,6 +80,14 @@ ServedModel MakeServedModel(LoadedTokenizer text, const ChatSource& source, Toke
   Result<std::unique_ptr<AnswerConstraints>> constraints = AnswerConstraints::Create(
       *model.text.tokenizer, stops, model.engine->model_info().vocab_size);
   if (constraints) model.constraints = std::move(*constraints);
+  return model;
+}
+
+ServedModel MakeServedEncoder(LoadedTokenizer text, std::unique_ptr<Encoder> encoder) {
+  ServedModel model;
+  model.text = std::move(text);
+  model.no_chat_reason = "this is an embedding model, which has no chats: send a text";
+  model.encoder = std::move(encoder);
   return model;
 }
 
@@ -115,6 +125,7 @@ Service::~Service() {
   }
   for (std::thread& thread : threads_) thread.join();
   if (model_ && model_->engine) model_->engine->Stop();
+  if (model_ && model_->encoder) model_->encoder->Stop();
 }
 
 void Service::SetModel(ServedModel model) {
@@ -131,7 +142,7 @@ void Service::SetProgress(std::string phase, double part) {
 
 void Service::Drain() {
   const std::lock_guard lock(mu_);
-  if (model_ != nullptr) model_->engine->Drain();
+  if (model_ != nullptr) model_->Drain();
 }
 
 // mu_ held.
@@ -184,7 +195,7 @@ void Service::Get(const http::Request& request, std::shared_ptr<http::Responder>
   Histogram compile_time(kGrammarTimeBounds);
   {
     const std::lock_guard lock(mu_);
-    if (model_ != nullptr) stats = model_->engine->stats();
+    if (model_ != nullptr) stats = model_->stats();
     if (model_ != nullptr && model_->constraints)
       compile_time = model_->constraints->compile_time();
   }
@@ -194,9 +205,9 @@ void Service::Get(const http::Request& request, std::shared_ptr<http::Responder>
        MetricsText(stats, compile_time, alias != nullptr ? *alias : options_.model_name)});
 }
 
-// 200 is said only when a token was computed, now or in the step before.
+// 200 is said only when a token or vector was computed, now or in the step before.
 void Service::Health(std::shared_ptr<http::Responder> responder) {
-  Engine* engine = nullptr;
+  const ServedModel* model = nullptr;
   std::string ok;
   {
     const std::lock_guard lock(mu_);
@@ -205,14 +216,15 @@ void Service::Health(std::shared_ptr<http::Responder> responder) {
       return SendJson(*responder, 503, DumpJsonAscii(body),
                       {{"retry-after", std::to_string(kRetryAfterSeconds)}});
     }
-    engine = model_->engine.get();
+    model = model_.get();
     ok = DumpJsonAscii({{"status", "ok"}, {"notes", model_->notes}});
   }
-  engine->Probe([responder, ok](const Result<void>& alive) {
+  const auto answer = [responder, ok](const Result<void>& alive) {
     if (alive) return SendJson(*responder, 200, ok);
     SendJson(*responder, 503,
              DumpJsonAscii({{"status", "failing"}, {"reason", alive.error().message()}}));
-  });
+  };
+  model->generates() ? model->engine->Probe(answer) : model->encoder->Probe(answer);
 }
 
 void Service::Models(const http::Request& request, http::Responder& responder) {
@@ -223,7 +235,7 @@ void Service::Models(const http::Request& request, http::Responder& responder) {
                 {"owned_by", "skerry"}};
   {
     const std::lock_guard lock(mu_);
-    if (model_ != nullptr) model["max_model_len"] = model_->engine->max_model_len();
+    if (model_ != nullptr) model["max_model_len"] = model_->max_model_len();
   }
   SendJson(responder, 200, DumpJsonAscii({{"object", "list"}, {"data", Json::array({model})}}));
 }
@@ -254,6 +266,19 @@ void Service::Process(Work work) {
       return SendError(*work.responder, *error);
     }
     return SendJson(*work.responder, 200, std::get<std::string>(answer));
+  }
+  if (path == kEmbeddingsPath) {
+    const auto refused =
+        EmbeddingsRoute(*model_, options_.model_name, work.request, work.responder);
+    if (refused) SendError(*work.responder, refused->error, {}, refused->retry_after);
+    return;
+  }
+  if (!model_->generates()) {
+    return SendError(*work.responder,
+                     {400,
+                      "this is an embedding model: it gives vectors and cannot answer; use "
+                      "/v1/embeddings, or send this request to a model that generates text",
+                      "generation_not_supported", "model"});
   }
   Generate(work);
 }

@@ -17,6 +17,7 @@
 #include "engine/api/answer_constraints.h"
 #include "engine/api/request.h"
 #include "engine/chat/format.h"
+#include "engine/runtime/encoder.h"
 #include "engine/runtime/engine.h"
 #include "engine/tokenizer/load.h"
 
@@ -24,7 +25,8 @@ namespace skerry::engine {
 
 class Reply;
 
-// A loaded model and what is needed to talk to it.
+// A loaded model and what is needed to talk to it: one that generates text has an engine, an
+// embedding model an encoder.
 struct ServedModel {
   LoadedTokenizer text;
   std::optional<ChatFormat> chat;  // empty: `no_chat_reason` says why
@@ -33,12 +35,23 @@ struct ServedModel {
   std::unique_ptr<AnswerConstraints> constraints;  // null: the vocabulary is too large
   std::unique_ptr<Engine> engine;
   std::vector<std::string> notes = {};  // what of the checkpoint is left out, a sentence each
+  std::unique_ptr<Encoder> encoder = nullptr;
+
+  bool generates() const { return encoder == nullptr; }
+  int32_t max_model_len() const {
+    return generates() ? engine->max_model_len() : encoder->max_model_len();
+  }
+  EngineStats stats() const { return generates() ? engine->stats() : encoder->stats(); }
+  void Drain() { generates() ? engine->Drain() : encoder->Drain(); }
 };
 
 // Puts the parts together: makes the chat format. `engine` may be null until it runs.
 ServedModel MakeServedModel(LoadedTokenizer text, const ChatSource& source, TokenizerMode mode,
                             SamplingDefaults defaults, std::unique_ptr<Engine> engine,
                             const AnswerParsers& parsers = {});
+
+// The parts of an embedding model, which has no chats.
+ServedModel MakeServedEncoder(LoadedTokenizer text, std::unique_ptr<Encoder> encoder);
 
 // generation_config.json of the folder at `path`: do_sample, temperature, top_p, top_k. Without
 // one, or for a file that is not a folder, OpenAI's defaults.

@@ -14,20 +14,7 @@ namespace {
 
 using http::ApiError;
 using internal::Fields;
-
-constexpr size_t kMaxDepth = 64;
-
-std::optional<ApiError> ReadObject(std::string_view body, Json& document) {
-  JsonLimits limits;
-  limits.max_bytes = kMaxBodyBytes;
-  limits.max_depth = kMaxDepth;
-  Result<Json> parsed = ParseJson(body, limits);
-  if (!parsed || !parsed->is_object()) {
-    return ApiError{400, "the body must be a JSON object", "invalid_json", ""};
-  }
-  document = *std::move(parsed);
-  return std::nullopt;
-}
+using internal::ReadObject;
 
 std::variant<std::vector<TokenId>, ApiError> ChatTokens(const ServedModel& model,
                                                         std::string_view body, int64_t now_micros) {
@@ -47,6 +34,8 @@ std::variant<std::vector<TokenId>, ApiError> ChatTokens(const ServedModel& model
   return model.chat->Encode(*prompt);
 }
 
+}  // namespace
+
 std::vector<TokenId> TextTokens(const Tokenizer& tokenizer, const std::string& text,
                                 bool add_special) {
   std::vector<TokenId> tokens = tokenizer.Encode(text);
@@ -56,8 +45,6 @@ std::vector<TokenId> TextTokens(const Tokenizer& tokenizer, const std::string& t
   if (add_special && tokenizer.eos() && tokenizer.add_eos()) tokens.push_back(*tokenizer.eos());
   return tokens;
 }
-
-}  // namespace
 
 std::variant<std::string, ApiError> TokenizeRoute(const ServedModel& model, std::string_view body,
                                                   int64_t now_micros) {
@@ -83,7 +70,7 @@ std::variant<std::string, ApiError> TokenizeRoute(const ServedModel& model, std:
   }
   if (error) return *error;
   Json reply = {{"count", tokens.size()},
-                {"max_model_len", model.engine->max_model_len()},
+                {"max_model_len", model.max_model_len()},
                 {"tokens", tokens},
                 {"token_strs", nullptr}};
   if (with_texts) {

@@ -18,6 +18,10 @@ Answer::Answer(const Tokenizer& tokenizer, AnswerOptions options)
 
 void Answer::Add(const std::string& text, Delta& delta) {
   if (text.empty() || ended_) return;
+  if (n_tokens_ <= options_.min_tokens) {
+    delta.text += text;
+    return;
+  }
   StopStrings::Step step = stops_.Push(text);
   delta.text += step.text;
   ended_ = step.stopped;
@@ -43,6 +47,7 @@ Answer::Delta Answer::Push(TokenId token) {
     delta.ended = true;
     return delta;
   }
+  ++n_tokens_;
   if (std::ranges::find(marks_, token) != marks_.end()) {
     Add(reader_->Push(detokenizer_.Finish()), delta);
     Add(reader_->Mark(tokenizer_->TokenName(token)), delta);

@@ -2,6 +2,7 @@
 // with thoughts and tool calls instead of the model's notation for them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ namespace skerry::engine {
 struct AnswerOptions {
   bool strip_leading_space = false;
   std::vector<std::string> stop_strings;
+  int32_t min_tokens = 0;  // stop strings are looked for in the text behind the first so many
   AnswerNotation reading;
   size_t max_calls = SIZE_MAX;  // the answer ends after so many
 };
@@ -49,6 +51,7 @@ class Answer {
   std::unique_ptr<AnswerReader> reader_;
   std::vector<TokenId> marks_;  // tokens of the notation
   size_t n_calls_ = 0;
+  int64_t n_tokens_ = 0;
   bool ended_ = false;
 };
 

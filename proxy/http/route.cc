@@ -20,6 +20,7 @@ struct Row {
 constexpr Row kApiRoutes[] = {
     {"/v1/chat/completions", "POST", Route::kInference},
     {"/v1/completions", "POST", Route::kInference},
+    {"/v1/embeddings", "POST", Route::kInference},
     {"/v1/models", "GET", Route::kListModels},
 };
 constexpr std::string_view kAdminMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};

@@ -3,7 +3,8 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "engine/api/internal/request_head.h"
 
 #include "engine/api/internal/answer_shape.h"
 
@@ -13,15 +14,6 @@ namespace {
 using http::ApiError;
 using ToolChoice = ChatRequest::ToolChoice;
 
-// Both sentences are needed: different clients recognise a request that is too long by one or the
-// other.
-ApiError TooLong(int64_t limit, const std::string& what) {
-  return {400,
-          "This model's maximum context length is " + std::to_string(limit) + " tokens. However, " +
-              what + ". Please reduce your prompt; or completion length.",
-          "context_length_exceeded", "messages"};
-}
-
 // For prompts that are certainly too long: encoding them would only cost time and memory.
 std::optional<ApiError> RefuseEarly(const ServedModel& model, size_t least_tokens) {
   const int64_t limit = model.engine->max_model_len();
@@ -30,22 +22,6 @@ std::optional<ApiError> RefuseEarly(const ServedModel& model, size_t least_token
 }
 
 ApiError Gone() { return {499, "the client has gone", "client_gone", ""}; }
-
-// N of "tokens=N"; nullopt without the header.
-std::optional<int64_t> LeaseTokens(const http::RequestHead& head, std::optional<ApiError>& error) {
-  const std::string* value = http::FindHeader(head.headers, "skerry-lease");
-  if (value == nullptr) return std::nullopt;
-  constexpr std::string_view kPrefix = "tokens=";
-  int64_t tokens = 0;
-  const char* end = value->data() + value->size();
-  if (value->starts_with(kPrefix)) {
-    const auto parsed = std::from_chars(value->data() + kPrefix.size(), end, tokens);
-    if (parsed.ec == std::errc() && parsed.ptr == end && tokens > 0) return tokens;
-  }
-  error =
-      ApiError{400, "the header skerry-lease must be tokens=N", "invalid_value", "skerry-lease"};
-  return std::nullopt;
-}
 
 std::optional<ApiError> SetLength(const ServedModel& model, const http::RequestHead& head,
                                   const CommonRequest& request, GenerationRequest& generation) {
@@ -64,10 +40,7 @@ std::optional<ApiError> SetLength(const ServedModel& model, const http::RequestH
   const std::optional<int64_t> lease = LeaseTokens(head, error);
   if (error) return error;
   if (lease && prompt >= *lease) {
-    return ApiError{429,
-                    "the prompt has " + std::to_string(prompt) + " tokens; " +
-                        std::to_string(*lease) + " were granted to this request",
-                    "lease_exceeded", ""};
+    return BeyondLease("the prompt has " + std::to_string(prompt) + " tokens", *lease);
   }
   generation.max_tokens = static_cast<int32_t>(std::min(wanted, lease ? *lease - prompt : wanted));
   return std::nullopt;
@@ -77,31 +50,6 @@ uint64_t RandomSeed() {
   uint64_t seed = 0;
   RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed);
   return seed;
-}
-
-std::optional<ApiError> CheckName(const std::string& wanted, const std::string& served,
-                                  const http::RequestHead& head, Admitted& admitted) {
-  const std::string* alias = http::FindHeader(head.headers, "skerry-model");
-  admitted.model = alias != nullptr ? *alias : served;
-  if (alias != nullptr || wanted.empty() || wanted == served) return std::nullopt;
-  return ApiError{
-      404, "this server has no model '" + wanted.substr(0, 128) + "'; it serves '" + served + "'",
-      "model_not_found", "model"};
-}
-
-// A header of the proxy that is a number; `fallback` without it or when it is none.
-double NumberHeader(const http::RequestHead& head, std::string_view name, double fallback) {
-  const std::string* value = http::FindHeader(head.headers, name);
-  if (value == nullptr) return fallback;
-  double number = 0;
-  const char* end = value->data() + value->size();
-  const auto parsed = std::from_chars(value->data(), end, number);
-  return parsed.ec == std::errc() && parsed.ptr == end ? number : fallback;
-}
-
-std::string TextHeader(const http::RequestHead& head, std::string_view name) {
-  const std::string* value = http::FindHeader(head.headers, name);
-  return value == nullptr ? "" : *value;
 }
 
 // Who asks, as the proxy says.
@@ -143,6 +91,7 @@ std::optional<ApiError> SetCommon(const ServedModel& model, const http::RequestH
   generation.cache_salt = request.cache_salt;
   SetTenant(head, generation);
   admitted.answer.stop_strings = request.stop;
+  admitted.answer.min_tokens = request.sampling.min_tokens;
   const int32_t vocab_size = model.engine->model_info().vocab_size;
   const auto outside = [vocab_size](TokenId id) { return id >= vocab_size; };
   const char* wrong = nullptr;
@@ -237,7 +186,7 @@ std::variant<Admitted, ApiError> AdmitChat(const ServedModel& model, const std::
                     "tools_not_supported", request.legacy_functions ? "functions" : "tools"};
   }
   Admitted admitted;
-  if (auto error = CheckName(request.model, name, head, admitted)) return *error;
+  if (auto error = CheckName(request.model, name, head, admitted.model)) return *error;
   if (auto error = SetCommon(model, head, request, admitted)) return *error;
   admitted.legacy_functions = request.legacy_functions;
   Conversation conversation{std::move(request.messages),
@@ -282,7 +231,7 @@ std::variant<Admitted, ApiError> AdmitCompletion(const ServedModel& model, const
   auto& request = std::get<CompletionRequest>(parsed);
   Admitted admitted;
   admitted.chat = false;
-  if (auto error = CheckName(request.model, name, head, admitted)) return *error;
+  if (auto error = CheckName(request.model, name, head, admitted.model)) return *error;
   if (auto error = SetCommon(model, head, request, admitted)) return *error;
   ApplyStops(request, admitted.generation);
   std::vector<TokenId>& prompt = admitted.generation.prompt;

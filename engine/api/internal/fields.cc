@@ -1,6 +1,30 @@
 #include "engine/api/internal/fields.h"
 
+#include "engine/api/request.h"
+
 namespace skerry::engine::internal {
+namespace {
+
+constexpr size_t kMaxDepth = 64;
+
+}  // namespace
+
+std::optional<http::ApiError> ReadObject(std::string_view body, Json& document) {
+  JsonLimits limits;
+  limits.max_bytes = kMaxBodyBytes;
+  limits.max_depth = kMaxDepth;
+  Result<Json> parsed = ParseJson(body, limits);
+  if (!parsed) {
+    return http::ApiError{
+        400, "the body is not the JSON this server accepts: " + parsed.error().message(),
+        "invalid_json", ""};
+  }
+  if (!parsed->is_object()) {
+    return http::ApiError{400, "the body must be a JSON object", "invalid_json", ""};
+  }
+  document = std::move(*parsed);
+  return std::nullopt;
+}
 
 bool Fields::Fail(std::string_view name, const std::string& message, std::string code) {
   if (!error_) {

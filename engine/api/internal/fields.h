@@ -12,6 +12,9 @@
 
 namespace skerry::engine::internal {
 
+// The object that a request's body is; 400 for anything else.
+std::optional<http::ApiError> ReadObject(std::string_view body, Json& document);
+
 // One thread. null counts as absent everywhere, as clients send it so.
 class Fields {
  public:

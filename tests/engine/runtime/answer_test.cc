@@ -51,6 +51,29 @@ TEST(Answer, StopStringsAcrossTokens) {
   EXPECT_TRUE(all.ended);
 }
 
+TEST(Answer, MinTokensHoldBackStopStrings) {
+  const auto tokenizer = Demo();
+  const std::vector<TokenId> once = tokenizer->Encode("stop here");
+  std::vector<TokenId> twice = once;
+  twice.insert(twice.end(), once.begin(), once.end());
+  AnswerOptions options;
+  options.stop_strings = {"here"};
+  const std::string text = Decode(*tokenizer, once, /*strip_leading_space=*/false);
+  const std::string before = text.substr(0, text.find("here"));
+  for (const int32_t min_tokens : {0, static_cast<int32_t>(once.size())}) {
+    options.min_tokens = min_tokens;
+    Answer answer(*tokenizer, options);
+    const All all = Feed(answer, twice);
+    EXPECT_TRUE(all.ended);
+    EXPECT_EQ(all.text, min_tokens == 0 ? before : text + before);
+  }
+  options.min_tokens = static_cast<int32_t>(twice.size());
+  Answer answer(*tokenizer, options);
+  const All all = Feed(answer, twice);
+  EXPECT_FALSE(all.ended);
+  EXPECT_EQ(all.text, text + text);
+}
+
 TEST(Answer, ControlTokensAreNotShown) {
   const auto tokenizer = Demo();
   Answer answer(*tokenizer, {});

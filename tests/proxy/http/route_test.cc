@@ -20,6 +20,8 @@ TEST(FindRoute, Table) {
   for (const Row& row :
        std::initializer_list<Row>{{Instance::kApi, "POST", "/v1/chat/completions", 200},
                                   {Instance::kApi, "POST", "/v1/completions", 200},
+                                  {Instance::kApi, "POST", "/v1/embeddings", 200},
+                                  {Instance::kApi, "GET", "/v1/embeddings", 405},
                                   {Instance::kApi, "GET", "/v1/models", 200},
                                   {Instance::kApi, "GET", "/v1/completions", 405},
                                   {Instance::kApi, "post", "/v1/completions", 405},
