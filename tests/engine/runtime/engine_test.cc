@@ -389,7 +389,9 @@ TEST(EngineGuided, ManyAtOnceGetTheSameAsAlone) {
   // Room for some of them: others are preempted and computed again.
   options.kv_cache_bytes = 8 * 64;
   options.max_model_len = 96;
-  const auto engine = StartEngine(Stubborn(), options);
+  Gate gate;
+  const auto engine = StartEngine(Stubborn(&gate), options);
+  gate.Close();  // until all of them are there
   const auto alone = StartEngine(Stubborn());
   std::vector<std::shared_ptr<RecordingSink>> sinks;
   const auto shared = std::make_shared<Constraint>(grammar, MakeByteVocabulary());
@@ -399,6 +401,7 @@ TEST(EngineGuided, ManyAtOnceGetTheSameAsAlone) {
     sinks.push_back(std::make_shared<RecordingSink>());
     ASSERT_TRUE(engine->Submit(std::move(request), sinks.back()));
   }
+  gate.Open();
   for (uint64_t seed = 0; seed < 12; ++seed) {
     const Outcome outcome = sinks[seed]->Wait();
     EXPECT_TRUE(Matches(grammar, TextOf(outcome))) << TextOf(outcome);
